@@ -2,9 +2,8 @@
 
 The module `decanter.project.rights` decides which calls a function may make. The roles in the
 template refer to the stack's resources. Chalice's policy files cannot contain references, so they
-use names that are known before the deployment. For example, they use the configured name of a table
-in any region and account, and the name of the stage in any API. The form of the ARNs is from AWS's
-Service Authorization Reference.
+use names that are known before the deployment, such as the configured name of a table, in any
+region and account. Source of the ARNs' forms: AWS's Service Authorization Reference.
 """
 
 import json
@@ -117,9 +116,8 @@ class LiteralNames:
 def roles(project: Project, declaration: Declaration) -> Section:
     """Return the roles that Decanter writes, by logical id. Each role is for one function.
 
-    Each returned role is complete, because Chalice's template does not have every role. Chalice
-    creates a separate role only for a function with `"autogen_policy": false`. The other functions
-    whose role Chalice creates share one role.
+    Each role is complete, because in Chalice's template, a function shares a role with others
+    unless it sets `"autogen_policy": false`.
     """
     names = StackNames(project)
     return {

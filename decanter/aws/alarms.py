@@ -33,7 +33,7 @@ FILTERS = {
     "incomplete": '{ ($.event = "left_over") || ($.event = "not_queued") }',
     "refused": '{ $.result = "refused" }',
 }
-"""The filter pattern of each metric from log lines: incomplete broadcasts and refused posts."""
+"""The patterns of the metric filters, by metric: incomplete broadcasts and refused posts."""
 
 Section = dict[str, Any]
 
@@ -60,7 +60,7 @@ def parameters(declaration: Declaration) -> Section:
 def conditions(declaration: Declaration) -> Section:
     """Return the conditions for the alarms, for the dashboard and for the metrics.
 
-    The alarms and the dashboard both enable the metrics, for which CloudWatch charges.
+    The metrics, for which CloudWatch charges, are on if the alarms or the dashboard are.
     """
     if declaration.queue is None:
         return {}
@@ -73,10 +73,7 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the environment variable that enables metrics.
-
-    The result is empty for an app without a queue, or if the configuration sets the variable.
-    """
+    """Return the variable that enables metrics; empty without a queue or if it is configured."""
     if declaration.queue is None or project.environment(function).get(NAMESPACE):
         return {}
     return {NAMESPACE: {"Fn::If": [METRICS_CONDITION, OWN_NAMESPACE, {"Ref": "AWS::NoValue"}]}}
@@ -157,7 +154,6 @@ def _alarm(
 
 
 def _filter(function: str, metric: str, namespace: Any) -> Section:
-    """Return a metric filter that counts the log lines of a function for one metric."""
     return {
         "Type": "AWS::Logs::MetricFilter",
         "Condition": METRICS_CONDITION,

@@ -30,7 +30,7 @@ ACCESS_LOGS_CONDITION = "AccessLogsAreKept"
 ACCESS_LOG_GROUP = "WebsocketAccessLogGroup"
 NEVER_CONDITION = "ChalicesDeploymentIsUsed"
 
-# The part of the logical id and the operation name of each Chalice route, by route key.
+# The middle of the logical id, as in `WebsocketConnectRoute`, and the operation name, by key.
 _CHALICES = {
     "$connect": ("Connect", "ConnectRoute"),
     "$default": ("Message", "DefaultRoute"),
@@ -89,11 +89,6 @@ def conditions() -> Section:
 def resources(project: Project, declaration: Declaration, retention: Section) -> Section:
     """Return the parts to merge into Chalice's API, and the additional resources.
 
-    Args:
-        project: the project with the API.
-        declaration: the app's declarations.
-        retention: the property `RetentionInDays` of the log group.
-
     Raises:
         ProjectError: the app's routers have different selection expressions, or Chalice cannot
             package a route key.
@@ -151,7 +146,7 @@ def _expression(project: Project, declaration: Declaration) -> str | None:
 
 
 def _routes(declaration: Declaration) -> Section:
-    """Return Chalice's routes with operation names and, with `$default`, the routers' routes."""
+    """Return Chalice's routes with operation names and, with `$default`, those of the routers."""
     routes: Section = {}
     for route_key in declaration.websocket:
         part, operation_name = _CHALICES.get(route_key) or _own_route(route_key)
@@ -231,7 +226,7 @@ def _stage(project: Project, deployment: str) -> Section:
 
 
 def _digest(expression: str | None, declaration: Declaration, routes: Section) -> str:
-    """Return a digest of everything in the deployment's snapshot and of the routes' handlers."""
+    """Return a digest of the routes, their handlers and functions, and the selection expression."""
     handlers = {key: [h.name, h.function] for key, h in declaration.websocket.items()}
     functions = [
         [route.route_key, route.function]

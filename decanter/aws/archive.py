@@ -25,11 +25,8 @@ def compile_all(root: Path, folder: Path, cache: Cache) -> None:
     system is read-only. Python usually compares byte code with its source by a timestamp or a hash.
     The zip does not keep the sources' timestamps, and a check of the hash would read each source.
 
-    Args:
-        root: the folder whose content Lambda unpacks into `/var/task`.
-        folder: the folder to compile, `root` or a folder in it. Files with syntax errors get no
-            byte code.
-        cache: the cache with the byte code of earlier packages.
+    Lambda unpacks the content of `root` into `/var/task`. `folder` is `root` or a folder in it.
+    Files with syntax errors get no byte code.
     """
     missing = {}
     for source in sorted(filter(Path.is_file, folder.rglob("*.py"))):

@@ -20,14 +20,9 @@ _OURS = re.compile(r"[0-9a-f]{64}\.(zip|json)")
 class Bucket:
     """A bucket in which the keys of each stack's objects start with `decanter/STACK/`.
 
-    A key contains the hash of the content, so an existing object need not be uploaded again.
-
-    Args:
-        client: botocore's S3 client.
-        name: the bucket's name.
-        region: the region of the stack. The bucket must be in this region, because Lambda reads
-            code only from its own region.
-        suffix: the region's domain, such as `amazonaws.com`.
+    A key contains the hash of the content, so an existing object need not be uploaded again. The
+    bucket must be in the stack's `region`, because Lambda reads code only from its own region.
+    `suffix` is the region's domain, such as `amazonaws.com`.
     """
 
     def __init__(self, client: Any, name: str, region: str, suffix: str) -> None:
@@ -37,11 +32,7 @@ class Bucket:
         self._suffix = suffix
 
     def check(self) -> None:
-        """Check that the bucket exists and is in the right region.
-
-        Raises:
-            AWSError: the bucket does not exist, or is in another region.
-        """
+        """Raise an AWSError unless the bucket exists and is in the stack's region."""
         with explained(f"look at bucket {self.name}"):
             try:
                 answer = self._client.head_bucket(Bucket=self.name)
@@ -67,10 +58,7 @@ class Bucket:
         return f"{prefix(stack)}{digest}{content.suffix}"
 
     def upload(self, key: str, content: Path) -> bool:
-        """Upload a file if the bucket does not have it yet.
-
-        Return False if the bucket already had it.
-        """
+        """Upload a file. Return False, without an upload, if the bucket already has it."""
         with explained(f"upload {content.name} to s3://{self.name}/{key}"):
             if self._has(key):
                 return False

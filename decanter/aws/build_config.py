@@ -1,6 +1,6 @@
 """The Chalice configuration in the build folder, for `chalice package`.
 
-This configuration results in the same functions as the project's configuration, with three
+This configuration results in the same functions as the project's configuration, with these
 differences:
 
 - If Decanter writes the role of a function, Chalice reads a placeholder policy, because the merge

@@ -2,7 +2,7 @@
 
 The cache is one SQLite file, `decanter/package.sqlite3` in the user's cache folder. Each key is a
 digest of everything that its value depends on, so a value is never outdated. The user may delete
-the cache file at any time. If the file cannot be read or written, all values are computed again.
+the file at any time. If the file cannot be read, all values are computed again.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Cache:
         self._new[key] = value
 
     def save(self) -> None:
-        """Write the new values in one transaction, and delete unused values."""
+        """Write the new values, and delete values that were unused for 90 days."""
         if self._database is None:
             return
         now = time.time()

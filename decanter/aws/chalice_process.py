@@ -27,7 +27,7 @@ from chalice.utils import OSUtils
 from decanter.aws.chalice_answers import REFUSED
 from decanter.project.template import TEMPLATE
 
-# Only the dialogue of `chalice new-project` uses this module. Its import takes a third of the time
+# Only the dialogue of `chalice new-project` uses `inquirer`, whose import takes a third of the time
 # of all imports.
 DIALOGUES = "inquirer"
 
@@ -46,10 +46,7 @@ _analyse = policy.policy_from_source_code
 
 
 def analyse(source_code: str) -> dict[str, Any]:
-    """Return the policy that Chalice's policy analyzer creates for a source.
-
-    If the analyzer fails, the policy is empty.
-    """
+    """Return the policy that Chalice's policy analyzer creates for a source; empty if it fails."""
     try:
         document: dict[str, Any] = _analyse(source_code)
     except Exception:  # noqa: BLE001 - the analyzer may raise any type

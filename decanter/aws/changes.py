@@ -24,11 +24,8 @@ NOTHING = ("didn't contain changes", "No updates are to be performed")
 class Change:
     """The input of a change set.
 
-    Attributes:
-        template_url: the template's URL in S3.
-        parameters: the values of parameters to set.
-        kept: the parameters that keep their value in the stack. All parameters outside
-            `parameters` and `kept` get the template's default.
+    A parameter in `kept` keeps its value in the stack. Any other parameter that is not in
+    `parameters` gets the template's default.
     """
 
     template_url: str
@@ -40,12 +37,8 @@ class Change:
 class ChangeSet:
     """A change set that is ready to be executed.
 
-    Attributes:
-        id: the ARN of the change set.
-        stack_id: the stack's ARN.
-        creates: True if the change set creates the stack.
-        resources: the number of resources that the change set changes.
-        losses: the resources with data that the change set may remove or replace.
+    `id` and `stack_id` are ARNs. `resources` is the number of changed resources. `losses` has the
+    resources with data that the change set may remove or replace.
     """
 
     id: str
@@ -56,12 +49,7 @@ class ChangeSet:
 
 
 class ChangeSets:
-    """The change sets of one account and region.
-
-    Args:
-        client: botocore's CloudFormation client.
-        clock: used to read the time and to pause.
-    """
+    """The change sets of one account and region."""
 
     def __init__(self, client: Any, clock: Clock) -> None:
         self._client = client
@@ -69,11 +57,6 @@ class ChangeSets:
 
     def propose(self, name: str, existing: Stack | None, change: Change) -> ChangeSet | None:
         """Create a change set. If nothing changes, delete the change set and return None.
-
-        Args:
-            name: the stack's name.
-            existing: the existing stack, or None.
-            change: the wanted change.
 
         Raises:
             AWSError: CloudFormation cannot create the change set.
@@ -128,10 +111,7 @@ class ChangeSets:
         return as_template(answer["TemplateBody"])
 
     def _wait(self, change_set: str) -> str | None:
-        """Wait until a change set can be executed.
-
-        Return None, or the reason why the change set cannot be executed.
-        """
+        """Wait for a change set. Return None if it can be executed, or the reason why it cannot."""
         for _ in range(POLLS):
             description = self._client.describe_change_set(ChangeSetName=change_set)
             if description["Status"] == "CREATE_COMPLETE":
@@ -142,7 +122,6 @@ class ChangeSets:
         raise AWSError(f"change set {change_set} is not ready after {POLLS * POLL_SECONDS:.0f} s")
 
     def _changes(self, change_set: str) -> list[Mapping[str, Any]]:
-        """Return the changes of all resources."""
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
         return [it["ResourceChange"] for page in pages for it in page["Changes"]]
 
@@ -170,11 +149,7 @@ def takes_updates(stack: Stack | None) -> TypeGuard[Stack]:
 
 
 def refuse_busy(stack: Stack) -> None:
-    """Refuse a stack that cannot be changed now.
-
-    Raises:
-        AWSError: an operation is in progress, or the user must act first.
-    """
+    """Raise an AWSError if an operation is in progress, or if the user must act first."""
     if stack.busy:
         raise AWSError(
             f"stack {stack.name} is {stack.status}: another operation is in progress. Try again "

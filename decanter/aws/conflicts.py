@@ -40,10 +40,9 @@ def deployed(project: Project) -> list[Mapping[str, Any]]:
 def refuse_chalices_stage(
     project: Project, declaration: Declaration, aws: AWS, report: Report
 ) -> None:
-    """Refuse a stage for which `chalice deploy` or `decanter table create` was used.
+    """Raise an AWSError if `chalice deploy` has deployed the stage, or a configured table exists.
 
-    Raises:
-        AWSError: `chalice deploy` has deployed the stage, or a table with a configured name exists.
+    If AWS denies the call for a table, report this, and continue as if the table did not exist.
     """
     stage = project.chalice_stage
     if deployed(project):
@@ -70,11 +69,10 @@ def refuse_chalices_stage(
 
 
 def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None:
-    """Refuse to create a table for `chalice deploy` if the stage has a stack.
+    """Raise an AWSError if the stage has a stack, before a table is created for `chalice deploy`.
 
-    Raises:
-        AWSError: the stage's stack exists. Even a stack without a mark is refused, because Decanter
-            0.1 wrote no marks.
+    A stack without a mark counts too, because Decanter 0.1 wrote no marks. If AWS denies a call,
+    report this, and continue as if the stack did not exist.
     """
     stage, name = project.chalice_stage, stack_name(project)
     stacks = Stacks(aws.client("cloudformation"))
@@ -102,7 +100,7 @@ def configured_tables(project: Project, declaration: Declaration) -> list[str]:
         try:
             names.append(project.table_name(table, declaration))
         except ProjectError:
-            continue  # without a configured name, CloudFormation names the table
+            continue  # without exactly one configured name, CloudFormation names the table
     return names
 
 

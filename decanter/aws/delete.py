@@ -59,16 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Deletion:
-    """The deletion of one stack.
-
-    Args:
-        aws: the account and region.
-        project: the project with the stage.
-        name: the stack's name.
-        report: called with each line.
-        clock: used to read the time and to pause.
-        adopt: the name of an unmarked stack that the user assigns to the stage, or None.
-    """
+    """The deletion of one stack."""
 
     def __init__(
         self,
@@ -104,11 +95,10 @@ class Deletion:
         return stack
 
     def nothing(self, bucket: str | None) -> None:
-        """Report that the stack does not exist. Delete the S3 objects of earlier runs.
+        """Report that there is no stack. Delete the S3 objects of earlier stacks with its name.
 
-        Args:
-            bucket: a bucket to clean up, in addition to the bucket that the last deleted stack
-                used.
+        The objects are in `bucket` and in the bucket of the last deleted stack. They are kept if
+        that stack did not belong to this stage.
         """
         self._report(f"there is no stack {self._name}")
         deleted = self._stacks.last_deleted(self._name)
@@ -130,7 +120,7 @@ class Deletion:
         return f"Delete stack {stack.name} and everything in it{kept}?"
 
     def run(self, stack: Stack, *, keep_tables: bool) -> int:
-        """Delete the stack, wait until it is gone, and then delete its files in S3."""
+        """Delete the stack, and then its files in S3. Return 1 if CloudFormation fails."""
         with self._secrets.hidden():
             return self._run(stack, keep_tables=keep_tables)
 

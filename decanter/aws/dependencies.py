@@ -3,8 +3,8 @@
 The zip contains the packages in requirements.txt and their dependencies. If the versions that are
 installed on this machine match requirements.txt, the zip has these versions, so Lambda runs the
 tested versions. The unpacked wheels are kept in `build/wheels/`. pip runs again if the
-requirements, the installed versions or the runtime change, or if requirements.txt contains an
-option or a path.
+requirements, the installed versions or the runtime change, or if requirements.txt contains a path
+or an option other than `-r` and `-c`.
 """
 
 import hashlib
@@ -41,12 +41,7 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True)
 class Runtime:
-    """A Lambda runtime.
-
-    Attributes:
-        version: the Python version, such as `(3, 13)`.
-        architecture: the type of the processor, `x86_64` or `arm64`.
-    """
+    """A Lambda runtime, such as Python `(3, 13)` on the architecture `x86_64` or `arm64`."""
 
     version: tuple[int, int]
     architecture: str
@@ -57,13 +52,9 @@ class Runtime:
     ) -> "Runtime":
         """Return the runtime that Chalice chooses by the version of the Python that runs it.
 
-        Args:
-            project: the project. The configuration names the type of the processor.
-            version: the version of the Python that runs Chalice.
-
         Raises:
-            ProjectError: Lambda does not offer this version, or the configured type of the
-                processor is not known. Chalice itself does not refuse such a version.
+            ProjectError: Lambda does not offer this version, or the configured architecture is not
+                known. Chalice itself does not refuse such a version.
         """
         runtime = cls(version, project.config.lambda_architecture)
         offered = Loader().load_service_model("lambda", "service-2")["shapes"]["Runtime"]["enum"]
@@ -157,17 +148,12 @@ _SHOWN = 3
 def install(project: Project, runtime: Runtime, vendor: Path, report: Report) -> Path | None:
     """Fill a folder with the project's dependencies and the content of its `vendor/`.
 
-    The models of the SDK's services are left out: `prune_sdk` copies those that the code may use.
-
-    Args:
-        project: the project with `requirements.txt`.
-        runtime: the Lambda runtime to install for.
-        vendor: the folder, which must not exist yet.
-        report: called with a line for each step.
+    The folder must not exist yet. The models of the SDK's services are left out: `prune_sdk` copies
+    those that the code may use.
 
     Returns:
         The folder into which pip installed the packages, with the models of all services; None
-            without requirements.
+        without requirements.
 
     Raises:
         ProjectError: pip cannot install the dependencies, or `requirements.txt` includes a file
@@ -232,16 +218,11 @@ def prune_sdk(
 ) -> None:
     """Keep only those services of the SDK that the code may use, without documentation.
 
-    Args:
-        vendor: the folder that `install` filled.
-        code: the app's own folder. It may contain `vendor`.
-        installed: the folder that `install` returned, with the models of all services.
-        cache: the cache with facts about the files of earlier packages.
-        report: called with a line that lists the kept services, or gives the reason to keep all
-            services.
+    `installed` is the result of `install`. The app's folder, `code`, may contain `vendor`. The
+    report lists the kept services, or gives the reason to keep all services.
 
     Raises:
-        ProjectError: botocore cannot read a file of a kept service, or its `endpoints.json`.
+        ProjectError: botocore cannot read a file of a kept service, or `endpoints.json`.
     """
     data = vendor / "botocore" / "data"
     if not data.is_dir():

@@ -69,7 +69,7 @@ def _document(project: Project) -> Section:
     """Return the complete template of the project.
 
     Raises:
-        ProjectError: the template does not exist, or the app cannot be imported.
+        ProjectError: the project has no template, or the app cannot be imported.
     """
     path = project.directory / TEMPLATE
     if not project.own_templates:
@@ -81,11 +81,8 @@ def _document(project: Project) -> Section:
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
     """Yield the lines of a flowchart from routes to functions, and from functions to resources.
 
-    Args:
-        routes: the API's routes.
-        resources: the template's resources, with the tables and the roles.
-        sources: the kind and the name of the event source of each function that no WebSocket client
-            invokes, by logical id.
+    `sources` has the kind and the name of the event source of each function that no WebSocket
+    client invokes, by logical id.
     """
     yield "flowchart LR"
     yield '    client(["clients"])'

@@ -25,15 +25,7 @@ def signed(template: Document) -> dict[str, Any]:
 
 
 def refuse_foreign(path: Path, text: str) -> None:
-    """Raise an error for a file that the user wrote or changed.
-
-    Args:
-        path: the file.
-        text: the text to write.
-
-    Raises:
-        ProjectError: `decanter template` did not write the file, or the user has changed the file.
-    """
+    """Raise a ProjectError if the user wrote the file, or changed it after `decanter template`."""
     if path.is_file() and not is_generated(path, text):
         raise ProjectError(
             f"{path} was not written by `decanter template`, or was changed since: {_way_out(path)}"
@@ -44,9 +36,8 @@ def refuse_foreign(path: Path, text: str) -> None:
 def is_generated(path: Path, text: str) -> bool:
     """True if `decanter template` wrote the whole content of a file.
 
-    Args:
-        path: the file.
-        text: the text to write. A file of Decanter 0.1 may equal this text without the mark.
+    A file that differs from `text`, the text to write, only in the mark counts too, because
+    Decanter 0.1 wrote no digests.
     """
     found = _read(path)
     if found is None:
@@ -74,7 +65,6 @@ def _unsigned(template: Document) -> dict[str, Any]:
 
 
 def _unmarked(template: Document) -> dict[str, Any]:
-    """Return a template without its mark."""
     return _with_mark(template, {})
 
 

@@ -1,7 +1,6 @@
 """Describe the resources of a stack in one line each, with facts from their services.
 
-All alarms share one line. If a request about a resource fails, the line of this resource shows the
-error. The other resources are still shown.
+All alarms share one line. If a resource cannot be described, its line shows the error.
 """
 
 from collections.abc import Callable, Iterator
@@ -53,12 +52,7 @@ def resources(client: Any, stack: Stack) -> list[Resource]:
 
 
 class Inventory:
-    """Describes resources.
-
-    Args:
-        aws: the account and region.
-        count: True to count the items of tables. This reads all items.
-    """
+    """Describes resources. With `count`, it reads all items of tables to count them."""
 
     def __init__(self, aws: AWS, *, count: bool = False) -> None:
         self._aws = aws

@@ -9,9 +9,8 @@ from typing import Any
 
 from decanter.project.template import TABLE
 
-# The next deployment can restore resources of these types. The loss of any other resource needs a
-# confirmation, even if its type is not known. Examples of other resources are tables, buckets,
-# queues, log groups, keys, user pools and databases.
+# The next deployment can restore resources of these types. The loss of any other resource, such as
+# a table, a bucket, a log group or a resource of an unknown type, needs a confirmation.
 STATELESS = (
     "AWS::ApiGateway::",
     "AWS::ApiGatewayV2::",
@@ -59,13 +58,7 @@ _FATES = {
 
 @dataclass(frozen=True)
 class Loss:
-    """A resource that a stack may lose.
-
-    Attributes:
-        logical_id: the resource's name in the template.
-        kind: the resource's type.
-        change: the fate of the resource, such as `removed`.
-    """
+    """A resource that a stack may lose. `change` says what happens to it, such as `removed`."""
 
     logical_id: str
     kind: str

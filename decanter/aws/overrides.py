@@ -46,10 +46,8 @@ def variables(project: Project) -> dict[str, str]:
 def described(project: Project, reports: Reports | None = None) -> Declaration:
     """Import the project's app with the stage's variables. Return its declarations.
 
-    Args:
-        project: the project and its stage.
-        reports: reports of other stages. If the app has read no variable that differs between the
-            stages, a report replaces the import.
+    If the app has read no variable that differs between the stages, one of `reports`, which are
+    about other stages, replaces the import.
 
     Raises:
         ProjectError: the app cannot be imported, or a variable is not a string.
@@ -71,7 +69,7 @@ def variables_of(template: Mapping[str, Any], function: str) -> dict[str, Any]:
 def _differing(project: Project, environment: Mapping[str, str]) -> Variables:
     """Return the variables of WebSocket functions that differ from the environment.
 
-    CloudFormation evaluates some values, so they are not known here.
+    CloudFormation evaluates some values. They are not known here, so they are None.
     """
     own = overrides(project)
     found: dict[str, dict[str, str | None]] = {}

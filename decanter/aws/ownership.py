@@ -16,10 +16,7 @@ from decanter.errors import AWSError
 from decanter.project.config import Project
 
 SOURCES = "Sources"
-"""The member of the mark with the kind and the source of functions, for `describe`.
-
-WebSocket functions are omitted.
-"""
+"""The member of the mark with the kind and source of non-WebSocket functions, for `describe`."""
 
 EXISTING = "Existing"
 """The member of the mark that lists the tables that the stack uses but does not own."""
@@ -27,12 +24,7 @@ EXISTING = "Existing"
 
 @dataclass(frozen=True)
 class Owner:
-    """The app and the stage that own a stack.
-
-    Attributes:
-        app: the app's name in `.chalice/config.json`.
-        stage: the Chalice stage.
-    """
+    """The app, by its configured name, and the Chalice stage that own a stack."""
 
     app: str
     stage: str
@@ -69,10 +61,7 @@ def mark_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
 class Claim:
     """Checks that a stage owns a stack, so that a command may change the stack.
 
-    Attributes:
-        client: botocore's CloudFormation client.
-        owner: the app and the stage.
-        adopt: the name of an unmarked stack that the user assigns to the stage, or None.
+    `adopt` is the name of an unmarked stack that the user assigns to the stage, or None.
     """
 
     client: Any
@@ -80,11 +69,7 @@ class Claim:
     adopt: str | None = None
 
     def check_name(self, name: str) -> None:
-        """Check that `--adopt`, if it is given, names the stack that the command changes.
-
-        Raises:
-            AWSError: `--adopt` names another stack.
-        """
+        """Raise an AWSError if `--adopt` names a stack that is not the one in use."""
         if self.adopt not in {None, name}:
             raise AWSError(
                 f"--adopt {self.adopt} is not the stack in use, {name}: name it with --stack-name"

@@ -42,13 +42,9 @@ _CHALICES_OWN = ("__init__.py", "app.py")
 class Package:
     """The result of `package`.
 
-    Attributes:
-        zip_path: the zip with the code for Lambda.
-        template_path: the SAM template in JSON. The template's `CodeUri` is the zip, as
-            `./NAME.zip`.
-        sha256: the zip's digest in hexadecimal. Equal content results in an equal digest.
-        runtime: Lambda's name for the Python version, such as `python3.13`.
-        bytes: the size of the zip in bytes.
+    The SAM template is JSON, and its `CodeUri` is the zip, as `./NAME.zip`. `sha256` is the zip's
+    digest in hexadecimal; equal content results in an equal digest. `runtime` is Lambda's name for
+    the Python version, such as `python3.13`. `bytes` is the size of the zip.
     """
 
     zip_path: Path
@@ -61,13 +57,7 @@ class Package:
 def package(
     project: Project, out: Path, *, region: str | None = None, report: Callable[[str], None]
 ) -> Package:
-    """Build the package.
-
-    Args:
-        project: the project and its stage.
-        out: the folder for the package. A missing folder is created.
-        region: the region in which the app will run.
-        report: called with a line for each step.
+    """Build the package in the folder `out`, for a region that is AWS_REGION by default.
 
     Raises:
         ProjectError: Lambda does not offer this Python version, the app cannot be packaged, the
@@ -111,11 +101,7 @@ def _runtime(project: Project, report: Callable[[str], None]) -> Runtime:
 
 
 def _refuse_buckets(declaration: Declaration) -> None:
-    """Refuse functions that existing buckets invoke. Otherwise, Chalice refuses them at the end.
-
-    Raises:
-        ProjectError: the app has such a function.
-    """
+    """Raise a ProjectError for functions that existing buckets invoke, before Chalice runs."""
     for function in declaration.lambdas.values():
         if function.kind == "s3":
             raise ProjectError(
@@ -186,11 +172,7 @@ def _copy_app(
 def _fill_vendor(
     project: Project, runtime: Runtime, source: Path, kept: Cache, report: Callable[[str], None]
 ) -> None:
-    """Add the dependencies and the framework to `vendor/`, without unused parts.
-
-    Raises:
-        ProjectError: pip cannot install the dependencies.
-    """
+    """Add the dependencies and the framework to `vendor/`, without unused parts."""
     if project.config.automatic_layer:
         report("automatic_layer: the dependencies are in the zip, not in a layer of their own")
     vendor = source / "vendor"
@@ -225,7 +207,8 @@ def _run_chalice(project: Project, source: Path, result: Path, region: str) -> N
     """Run `chalice package` in the build folder.
 
     Raises:
-        ProjectError: the command failed. The error has its output, or Chalice's reason in one line.
+        ProjectError: the command failed. The error has Chalice's reason in one line or, without a
+            reason, the output's last line and the whole output.
     """
     own = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(

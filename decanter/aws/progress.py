@@ -58,18 +58,13 @@ class StackEvent:
 
 @dataclass
 class Operation:
-    """An operation on a stack that has ended.
-
-    Attributes:
-        stack: the stack at the end of the operation.
-        events: the events, oldest first.
-    """
+    """An operation that has ended, with the stack at its end and the events, oldest first."""
 
     stack: Stack
     events: list[StackEvent] = field(default_factory=list)
 
     def causes(self) -> list[str]:
-        """Return the causes of the failure in one line each, oldest first."""
+        """Return a line for each cause of the failure, oldest first, or the stack's reason."""
         found = [str(event) for event in self.events if event.is_cause]
         return found or [f"{self.stack.status}: {self.stack.reason or 'no reason given'}"]
 
@@ -91,11 +86,7 @@ class Operation:
 class Watch:
     """Follows the events of a stack that occur after the creation of this object.
 
-    Args:
-        client: botocore's CloudFormation client.
-        stack_id: the stack's ARN, which is still valid after the stack's deletion.
-        clock: used to read the time and to pause.
-        report: called with a line for each event.
+    `stack_id` is the ARN, because a stack's name is not valid after the stack's deletion.
     """
 
     def __init__(self, client: Any, stack_id: str, clock: Clock, report: Report) -> None:

@@ -90,14 +90,9 @@ def run(args: argparse.Namespace) -> int:
 class Order:
     """The arguments of `decanter provision`.
 
-    Attributes:
-        bucket: the S3 bucket for the code and the template.
-        stack: the stack's name.
-        out: the folder for the package.
-        parameters: the template's parameters, each as `NAME=VALUE`.
-        wait: True to wait for the end of the operation.
-        adopt: the name of an unmarked stack that the user assigns to the stage, or None.
-        allow_loss: the logical ids of resources with data that may be removed or replaced.
+    `out` is the folder for the package. Each parameter has the form `NAME=VALUE`. `adopt` is the
+    name of an unmarked stack that the user assigns to the stage. `allow_loss` has the logical ids
+    of resources with data that may be removed or replaced.
     """
 
     bucket: str
@@ -110,17 +105,7 @@ class Order:
 
 
 class Provision:
-    """One run of `decanter provision`.
-
-    Args:
-        project: the project with the stage.
-        declaration: the app's declarations.
-        order: the arguments of the run.
-        aws: the account and region.
-        report: called with each line.
-        clock: used to read the time and to pause.
-        packager: builds the package.
-    """
+    """One run of `decanter provision`."""
 
     def __init__(
         self,
@@ -149,10 +134,7 @@ class Provision:
         self._told = self._secrets.hiding(report)
 
     def run(self) -> int:
-        """Build the package, upload it, change the stack and follow the change.
-
-        Return the exit status.
-        """
+        """Package the project, upload it, and change the stack. Return the exit status."""
         with self._secrets.hidden():
             return self._run()
 
@@ -213,7 +195,6 @@ class Provision:
         return existing
 
     def _claim(self, existing: Stack | None) -> None:
-        """Check that the stack, if it exists, belongs to this stage."""
         claim = Claim(self._client, self._owner, self._order.adopt)
         claim.check_name(self._order.stack)
         if existing is not None:

@@ -1,8 +1,8 @@
 """Hide the values of environment variables and of NoEcho parameters in the output.
 
 In a template, the structure shows which values are secret. An error of AWS may quote a value, so
-known values are replaced in AWS's texts. The output shows the name of a hidden value, and that the
-value has changed, but not the value.
+known values are replaced in AWS's texts. The output shows the name of a hidden value, and whether
+the value has changed.
 """
 
 import json
@@ -60,9 +60,8 @@ def secret_names(template: Template) -> set[str]:
 class Secrets:
     """The known values that must not be printed.
 
-    Args:
-        config: the content of the project's `.chalice/config.json`.
-        public: the names of the variables without secrets, such as a variable with a table's name.
+    `config` is the content of `.chalice/config.json`. `public` has the names of the variables
+    without secrets, such as a variable with a table's name.
     """
 
     def __init__(self, config: Mapping[str, Any], public: frozenset[str] = frozenset()) -> None:
@@ -102,11 +101,7 @@ class Secrets:
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Replace an error in the block with an error that does not contain the known values.
-
-        Raises:
-            DecanterError: the error that replaces the original error and has the same type.
-        """
+        """Replace a DecanterError in the block with one of its type that lacks the known values."""
         try:
             yield
         except DecanterError as error:
@@ -114,11 +109,7 @@ class Secrets:
             raise type(error)(self.hide(str(error)), detail=detail) from error.__cause__
 
     def _add(self, value: object) -> None:
-        """Add the forms in which a text may contain a value.
-
-        The forms are the unchanged value, the value in one line, the value as JSON, each line of
-        it, and each part between references.
-        """
+        """Add the forms in which a text may contain a value."""
         text = str(value)
         parts = _REFERENCE.split(text)
         forms = [text, " ".join(text.split()), json.dumps(text)[1:-1], *parts, *text.splitlines()]

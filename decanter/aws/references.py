@@ -29,10 +29,8 @@ Document = Mapping[str, Any]
 class Reference(NamedTuple):
     """A reference in a template.
 
-    Attributes:
-        where: the place of the reference in the template.
-        kind: `resource`, `condition`, or `name`. A `name` is a resource or a parameter.
-        name: the name of the resource, the condition or the parameter.
+    `where` is its place in the template. `kind` is `resource`, `condition`, or `name`. A `name` is
+    a resource or a parameter.
     """
 
     where: str
@@ -43,15 +41,9 @@ class Reference(NamedTuple):
 def refuse_dangling(
     template: dict[str, Any], stage: str, others: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
-    """Refuse a template with a dangling reference, whose target does not exist.
+    """Raise a ProjectError for a dangling reference, whose target does not exist.
 
-    Args:
-        template: the template.
-        stage: the template's stage, for the error text.
-        others: the resources of the template into which this template is merged.
-
-    Raises:
-        ProjectError: a reference is dangling. The error names the place and the target.
+    `others` has the resources of the template into which this template is merged.
     """
     resources = merged(template.get("Resources", {}), {**others})
     for where, kind, name in dangling(template, resources):

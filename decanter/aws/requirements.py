@@ -1,7 +1,7 @@
 """Read requirements.txt as one list. The framework's requirements replace Decanter in it.
 
 The package contains the installed framework. From a line with Decanter's name, pip would also
-install the tool, or it would fail if no index has this name. Therefore, pip never reads this line.
+install the tool, or it would fail if no index has this name. So pip never reads such a line.
 """
 
 import json
@@ -66,10 +66,7 @@ class Requirements:
                 ]
 
     def _follow(self, option: str, path: Path, name: str, lines: list[str], project: Path) -> None:
-        """Read a file that a line names, or keep the line if it is `--find-links`.
-
-        The name is relative to the file with the line.
-        """
+        """Read a file that a line of `path` names, or keep the line if it is `--find-links`."""
         other = path.parent / name
         if option in ("-f", "--find-links"):
             lines.append(f"--find-links {other if other.exists() else name}")
@@ -83,9 +80,7 @@ class Requirements:
 def extras_of_decanter(line: str, project: Path) -> frozenset[str] | None:
     """Return the extras of Decanter in a line; None if the line requires another package.
 
-    Args:
-        line: a line of requirements.txt, without a comment.
-        project: the folder in which relative paths start.
+    The line has no comment. Relative paths in it start at the folder `project`.
     """
     text = _EDITABLE.sub("", line, count=1).strip("'\"")
     named = _NAMED.fullmatch(text)

@@ -102,7 +102,7 @@ def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
 
 
 def _undocumented(document: _Document) -> _Document:
-    """Return a model without documentation, except for the texts that botocore needs for calls."""
+    """Return a model without documentation, except for the texts that botocore reads."""
     kept = {key: document[key] for key in ("clientContextParams",) if key in document}
     return {**_without_texts(document), **kept}
 

@@ -23,8 +23,7 @@ from decanter.gc_paused import gc_paused
 
 # The factories of clients and resources. Other libraries use these names for other purposes.
 _COMMON = {"client", "resource"}
-# The names that only botocore has: its factory of clients, and functions that read the data of a
-# service.
+# The names that only the SDK has: factories of clients, and functions that read a service's data.
 _OWN = {
     *("create_client", "create_client_class", "load_service_model", "get_available_regions"),
     *("get_service_model", "get_service_data", "get_paginator_model", "get_waiter_model"),
@@ -61,12 +60,9 @@ class Services:
 
 
 def services_of(files: Iterable[Path], known: Iterable[str], cache: Cache) -> Services:
-    """Return the services that these files may use.
+    """Return the services that Python sources and compiled modules may use.
 
-    Args:
-        files: Python sources and compiled modules.
-        known: botocore's names for all services.
-        cache: the cache with facts about files that were examined before.
+    `known` has botocore's names for all services.
     """
     read = [(file, _facts(file.read_bytes(), file.suffix, cache)) for file in files]
     texts = {text for _, facts in read for text in facts["texts"]}
@@ -118,11 +114,7 @@ def _facts(content: bytes, suffix: str, cache: Cache) -> dict[str, Any]:
 
 
 class _Source:
-    """The content of a source file, and the calls in it that create clients.
-
-    Attributes:
-        content: the bytes of the file.
-    """
+    """The content of a source file, and the calls in it that create clients."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content

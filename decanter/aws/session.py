@@ -21,12 +21,10 @@ READ_TIMEOUT_SECONDS = 20
 class AWS:
     """botocore's clients. Each client is created at its first use.
 
-    Args:
-        profile: the profile in the AWS configuration; None to use the environment.
-        region: the region. The default is AWS_REGION, and then the region that botocore finds.
-            botocore reads AWS_DEFAULT_REGION, but not AWS_REGION, which Lambda and other SDKs use.
-        endpoint_url: an endpoint for every client; None for the endpoints of AWS.
-        session: an existing botocore session.
+    `profile` is a profile in the AWS configuration, or None for botocore's default. The default of
+    `region` is AWS_REGION, and then the region that botocore finds. botocore reads
+    AWS_DEFAULT_REGION, but not AWS_REGION, which Lambda and other SDKs use. `endpoint_url` is for
+    every client; None is for the endpoints of AWS.
 
     Raises:
         DecanterError: the region is not valid.
@@ -86,12 +84,9 @@ class AWS:
         return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
 
     def client(self, service: str, endpoint_url: str | None = None) -> Any:
-        """Return a client of a service.
+        """Return a client of a service, by botocore's name for the service.
 
-        Args:
-            service: botocore's name for the service.
-            endpoint_url: the endpoint, if it depends on a resource, such as the endpoint of
-                @connections.
+        An endpoint is given if it depends on a resource, like the endpoint of @connections.
 
         Raises:
             BotoCoreError: no region is configured, or the profile does not exist.

@@ -30,13 +30,7 @@ def stage_warnings(project: Project, declaration: Declaration) -> Iterator[str]:
 def missing_settings(
     project: Project, declaration: Declaration, overrides: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield a warning for each function whose hooks need variables that the stage does not set.
-
-    Args:
-        project: the project and its stage.
-        declaration: what its app declares.
-        overrides: the content of `.chalice/overrides.json`, which may set variables too.
-    """
+    """Yield a warning for each function whose hooks need variables that the stage does not set."""
     for router in declaration.routers:
         for function, groups in router.settings.items():
             if function not in declaration.lambdas:
@@ -58,11 +52,6 @@ def set_elsewhere(
 
     Decanter's own settings are omitted, because they have defaults. The variables of declared
     tables are omitted too, because the template sets them.
-
-    Args:
-        project: the project and its stage.
-        declaration: what its app declares.
-        overrides: the content of `.chalice/overrides.json`, which may set variables too.
     """
     known = {table.environment for table in declaration.tables} | _names(project, declaration)
     for function in declaration.functions:
@@ -88,11 +77,6 @@ def exposed_secrets(
     """Yield a warning, without the value, for each variable with a wrongly stored secret.
 
     Such a value is a secret in plain text, or a reference to a SecureString.
-
-    Args:
-        project: the project and its stage.
-        declaration: what its app declares.
-        overrides: the content of `.chalice/overrides.json`, which may set variables too.
     """
     found: dict[str, str] = {}
     for function in declaration.functions:

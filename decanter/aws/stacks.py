@@ -20,13 +20,8 @@ Template = dict[str, Any]
 class Stack:
     """A stack as DescribeStacks reports it.
 
-    Attributes:
-        id: the stack's ARN. No later stack gets the same ARN.
-        status: the stack's status, such as UPDATE_COMPLETE.
-        reason: the reason for this status, or "".
-        parameters: the values of the parameters by name.
-        outputs: the values of the outputs by name.
-        changed: the time of the creation or the last update, in ISO 8601.
+    `id` is the stack's ARN, which no later stack gets. `reason` is the reason for the status, or
+    "". `changed` is the time of the creation or the last update, in ISO 8601.
     """
 
     id: str
@@ -55,10 +50,7 @@ class Stack:
 
     @property
     def exists(self) -> bool:
-        """True if the stack may have resources.
-
-        A stack with only a change set has no resources.
-        """
+        """True if the stack may have resources. A stack with only a change set has none."""
         return self.status not in {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 
     @property
@@ -74,11 +66,7 @@ class Stack:
 
 
 class Stacks:
-    """The stacks of one account and region.
-
-    Args:
-        client: botocore's CloudFormation client.
-    """
+    """The stacks of one account and region."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -39,7 +39,7 @@ def agreed(question: str, ask: Ask) -> bool:
 
 @dataclass(frozen=True)
 class Clock:
-    """The time and the pauses. Tests replace this class."""
+    """The time and the pauses, which tests replace."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -47,13 +47,7 @@ class Clock:
 
 @dataclass
 class Step:
-    """A step of a command.
-
-    Attributes:
-        name: the step's name, for the summary.
-        result: the step's result, for the summary.
-        seconds: the step's duration.
-    """
+    """A step of a command. The summary shows its name, its duration and its result."""
 
     name: str
     result: str = ""

@@ -22,10 +22,7 @@ GIT_SECONDS = 10
 class Submission:
     """A template and its parameters, ready for CloudFormation.
 
-    Attributes:
-        template: the template.
-        parameters: the values of the parameters to set.
-        kept: the parameters that keep their value in the stack.
+    The parameters in `kept` keep their value in the stack.
     """
 
     template: Template
@@ -58,14 +55,7 @@ class Submission:
 
 
 def completed(packaged: Template, code: str, commit: str | None, owner: Owner) -> Template:
-    """Return the packaged template with the code's URL, the stage's mark and the commit.
-
-    Args:
-        packaged: the SAM template from `decanter package`, whose code is a local file.
-        code: the code's URL in S3.
-        commit: the project's commit, or None.
-        owner: the app and the stage.
-    """
+    """Return the packaged template with the code's URL, the stage's mark and the commit."""
     resources = {name: _with_code(it, code) for name, it in packaged["Resources"].items()}
     # If only the Metadata has changed, CloudFormation finds no change. Therefore, a new commit
     # alone causes no deployment (User Guide, "Metadata").
@@ -79,11 +69,6 @@ def kept(stack: Stack, deployed: Template, wanted: Template) -> list[str]:
     """Return the parameters that keep their values in the stack.
 
     The new template has these parameters, and their values differ from the old template's defaults.
-
-    Args:
-        stack: the current stack.
-        deployed: the stack's template.
-        wanted: the new template.
     """
     declared = deployed.get("Parameters") or {}
     return [

@@ -1,9 +1,9 @@
 """`decanter table`: create, delete or show the tables that the app declares.
 
 The key, the indexes and the TTL of a table come from its model class. The name comes from the
-stage's configuration. In Chalice's default stage, `dev`, a table has the capacity that its class
-declares. In every other stage, the table is on demand. The option `--billing-mode` overrides this
-default, unless the class sets `billing_mode`.
+stage's configuration. If the class sets no `billing_mode`, `--billing-mode` sets it. By default, a
+table has the capacity that its class declares in Chalice's default stage, `dev`, and is on demand
+in every other stage.
 
 A table whose class sets `existing=` does not belong to the app, so the command does not change it.
 
@@ -66,10 +66,7 @@ def _add_local_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the action with each table.
-
-    Return 1 if `status` finds a missing table, or if the user declines.
-    """
+    """Do the action with each table. Return 1 if `status` misses a table or the user declines."""
     if args.table is not None:
         return create_here(args)
     project = Project.load(args.project_dir, args.stage)
@@ -153,12 +150,6 @@ def claimed(
     action: str, aws: AWS, tables: Sequence[Table], adopt: str | None = None
 ) -> list[Table]:
     """Return those tables that exist, after a check that the stage may do the action with them.
-
-    Args:
-        action: create, delete or status.
-        aws: the account and region.
-        tables: the tables that the app declares.
-        adopt: the name of an untagged table that the user assigns to the stage, or None.
 
     Raises:
         DecanterError: the key, the tags or the deletion protection of a table do not allow the

@@ -1,8 +1,8 @@
 """`decanter template`: write the merge template and the policies from an app's declarations.
 
 The command `chalice package --merge-template` merges this template into the template that Chalice
-generates. This template adds the tables, a queue, the routers' routes, and a deployment whose id
-depends on its content. The template also sets the role, the log group and the environment of each
+generates. This template adds the tables, a queue, the routers' routes, and a deployment whose
+logical id changes with the routes. It also sets the role, the log group and the environment of each
 function. The user writes all other resources into `.chalice/overrides.json`, which is merged by the
 same rules.
 """
@@ -163,8 +163,8 @@ def build(project: Project, declaration: Declaration) -> Section:
     """Return the template of the project's stage, without empty sections.
 
     Raises:
-        ProjectError: Chalice would refuse the app, the routers have different selection
-            expressions, or the overrides cannot be read or contain a dangling reference.
+        ProjectError: Chalice would refuse the app, a declaration is invalid, or the overrides
+            cannot be read or contain a dangling reference.
     """
     if declaration.refusal:
         raise ProjectError(declaration.refusal)
@@ -207,10 +207,7 @@ def _existing(declaration: Declaration) -> Section:
 def warn_of_own_template(project: Project, text: str, report: Callable[[str], None]) -> None:
     """Warn if the project has a template that the user wrote, because the package does not use it.
 
-    Args:
-        project: the project with the file.
-        text: the template that `decanter template` would write.
-        report: called with the warning.
+    `text` is the template that `decanter template` would write.
     """
     path = project.directory / TEMPLATE
     if path.is_file() and not is_generated(path, text):
@@ -259,11 +256,7 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def resources(project: Project, declaration: Declaration) -> Section:
-    """Return all resources, by logical id.
-
-    Raises:
-        ProjectError: a table has the logical id of another resource.
-    """
+    """Return all resources, by logical id."""
     found = queue.resources(project, declaration) | alarms.resources(project, declaration)
     found |= access.roles(project, declaration)
     found |= functions(project, declaration)
@@ -304,7 +297,7 @@ def outputs(project: Project, declaration: Declaration) -> Section:
 
 
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the variables with the names of tables and the URLs of queues and @connections.
+    """Return the variables for tables' names, URLs of queues and @connections, and metrics.
 
     Functions that may call @connections get its URL, which works behind a custom domain too. If the
     app has a router, functions without a WebSocket event also get the URL, because their events do
@@ -365,10 +358,7 @@ def _table(table: TableDeclaration) -> Section:
 
 
 def _capacity(table: TableDeclaration) -> Callable[[Section], Section]:
-    """Return a function that converts a table's capacity for the template.
-
-    The converted capacity may depend on a parameter of the stack.
-    """
+    """Return a function that writes a table's capacity, which may depend on the parameter."""
 
     def written(capacity: Section) -> Section:
         if table.billing_mode:
