@@ -42,13 +42,9 @@ _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
 class Endpoint:
     """A WebSocket endpoint.
 
-    Attributes:
-        url: the URL that clients connect to.
-        seconds: the time limit for an expected frame or answer.
-        management: botocore's client of the endpoint's @connections, or None.
-        management_url: the URL of @connections, or "".
-        headers: the headers of each handshake.
-        subprotocols: the subprotocols that each handshake offers.
+    `seconds` is the time limit for an expected frame or answer. `management` is botocore's client
+    of @connections at `management_url`. Each handshake has these headers and offers these
+    subprotocols.
     """
 
     url: str
@@ -190,10 +186,9 @@ def stays_open(client: ClientConnection, seconds: float) -> str:
 
 
 def reach(endpoint: Endpoint) -> int:
-    """Connect and disconnect a client.
+    """Connect and disconnect a client. Return the handshake's HTTP status.
 
-    Returns:
-        The HTTP status of the handshake, which is 101, or at least 500 if the app fails.
+    The status is 101, or at least 500 if the app fails.
 
     Raises:
         DecanterError: the endpoint is not reachable, or refuses the client.

@@ -37,10 +37,7 @@ def long_url(endpoint: Endpoint) -> str:
 
 
 def subprotocol(endpoint: Endpoint) -> str:
-    """Check that the gateway itself selects no subprotocol.
-
-    Only the app may select a subprotocol or refuse the client.
-    """
+    """Check that the gateway selects no subprotocol. The app may select one or refuse clients."""
     offered = [*endpoint.subprotocols, Subprotocol("verify.none")]
     try:
         with endpoint.connect(subprotocols=offered) as client:

@@ -27,12 +27,7 @@ Show = Callable[[str], None]
 class Report:
     """The result of a check.
 
-    Attributes:
-        url: the endpoint's URL.
-        when: the time of the check, in ISO 8601 and UTC.
-        gaps: the rules that no check of this run covers.
-        findings: a finding for each checked rule.
-        omissions: an omission for each rule that this run omitted.
+    `when` is in ISO 8601 and UTC. `gaps` has the rules that no check of this run covers.
     """
 
     url: str

@@ -30,9 +30,8 @@ FAILURES = frozenset({*RAISED, "Endpoint request timed out", "Forbidden", "unkno
 class Routes:
     """The routes of an app, each with an example message.
 
-    Attributes:
-        origin: a text for the user that says where the routes come from.
-        messages: a JSON text for each route key; None if no message selects the route.
+    `origin` tells the user where the routes come from. `messages` has a JSON text for each route
+    key, or None if no message selects the route.
     """
 
     origin: str
@@ -54,10 +53,7 @@ class Routes:
 def known_routes(url: str, directory: Path, stage: str) -> Routes | None:
     """Return the routes of a local gateway or of the project; None if neither exists.
 
-    Args:
-        url: the endpoint's URL.
-        directory: the project's folder. Only the current folder may be without a project.
-        stage: the stage in the project's configuration.
+    Only the current folder may be without a project.
 
     Raises:
         ProjectError: the project is invalid, or its app cannot be imported.

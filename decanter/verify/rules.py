@@ -57,7 +57,8 @@ class Rule:
         look: returns a description of the endpoint's behaviour.
         needs_app: True if the check needs an app for which `service.speaks` returns True.
         doubt: a pattern for results that differ from `expected` but do not prove an error. By
-            default, each difference is an error, unless all numbers of the rule are in `INFERRED`.
+            default, such a result is in doubt only if the rule has numbers and all of them are in
+            `INFERRED`.
     """
 
     numbers: tuple[int, ...]
@@ -124,11 +125,7 @@ class Gap:
 
 
 def gaps(rules: Iterable[Rule]) -> list[Gap]:
-    """Return the numbers in `ALL` that these rules do not cover, by reason.
-
-    Args:
-        rules: the rules that are checked.
-    """
+    """Return the numbers in `ALL` that the checked rules do not cover, by reason."""
     covered = {number for rule in rules for number in rule.numbers}
     found = [
         Gap(tuple(n for n in numbers if n not in covered), reason)

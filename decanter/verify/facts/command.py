@@ -65,9 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
     """Test the facts. Return 1 if a published rule does not hold, 130 after Ctrl-C.
 
-    Args:
-        args: the arguments.
-        endpoint: an endpoint that already serves the app, or None.
+    `endpoint` already serves the app, or is None.
 
     Raises:
         DecanterError: the arguments name no place or several places for the app, or the app cannot

@@ -47,7 +47,6 @@ _TRAFFIC: dict[str, Act] = {
 
 @cache
 def _outcomes(endpoint: Endpoint, limit: float) -> dict[str, str]:
-    """Return the outcome of each kind of traffic."""
     with ThreadPoolExecutor(len(_TRAFFIC)) as threads:
         runs = {
             kind: threads.submit(_watch, endpoint, limit, act) for kind, act in _TRAFFIC.items()

@@ -22,14 +22,7 @@ from decanter.project.declaration import Declaration
 
 @dataclass(frozen=True)
 class Order:
-    """The arguments of a deployment.
-
-    Attributes:
-        bucket: the S3 bucket for the code and the template.
-        stack: the stack's name.
-        region: the region, or None for the configured region.
-        yes: True to deploy without a question to the user.
-    """
+    """The arguments of a deployment. With `yes`, the user is not asked to confirm."""
 
     bucket: str
     stack: str
@@ -70,15 +63,7 @@ def deployed(
 
 
 class Stage:
-    """The stack of the app that is probed.
-
-    Args:
-        project: the app's project.
-        order: the arguments of the deployment.
-        aws: the account and region.
-        show: called with each line.
-        means: the parts that tests replace.
-    """
+    """The stack of the app that is probed."""
 
     def __init__(
         self, project: Project, order: Order, aws: AWS, show: Report, means: Means
@@ -124,11 +109,7 @@ class Stage:
         return stack.url
 
     def delete(self) -> None:
-        """Delete the stack like `decanter delete`, or report the remaining resources.
-
-        Raises:
-            AWSError: the stack cannot be deleted.
-        """
+        """Delete the stack like `decanter delete`, or show what is left and raise an AWSError."""
         complete = False
         try:
             self._wait()

@@ -1,9 +1,8 @@
-"""The app for `decanter verify --facts`, which follows a client's orders and stores events.
+"""The app for `decanter verify --facts`. It follows a client's orders and stores events.
 
-The connect handler reads its order from the query, and the message handler from the message.
-The table stores the data that clients cannot see: the CONNECT and DISCONNECT events of each
-connection, the outcomes of calls in their handlers, and the connection id of a handshake with a
-tag.
+The connect handler reads its order from the query, and the message handler from the message. The
+table stores the data that clients cannot see: the CONNECT and DISCONNECT events of each connection,
+the outcomes of calls in their handlers, and the connection id of a handshake with a tag.
 """
 
 import json
