@@ -49,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Send each message, and print a line with its report.
 
-    Returns:
-        The exit status, which is 1 if a post failed or connections were left over.
+    Return 1 if a post failed or connections were left over.
 
     Raises:
         DecanterError: there is no message, a message or the stage is invalid, or a call fails.

@@ -27,14 +27,8 @@ CLOSED, GONE = "closed", "gone"
 class Row:
     """A row of the connection table.
 
-    Attributes:
-        connection_id: the id that API Gateway assigned.
-        connected_at: the time when the client connected, in epoch milliseconds; None if the row has
-            no valid time.
-        age_seconds: the age in seconds; None if the row has no valid time.
-        identity: the client's identity, if the app stores identities.
-        source: the client's address; `gone` if the connection is closed; None if the address is
-            unknown.
+    `connected_at`, in epoch milliseconds, and `age_seconds` are None if the row has no valid time.
+    `source` is the client's address, `gone` if the connection is closed, or None if unknown.
     """
 
     connection_id: str
@@ -45,10 +39,7 @@ class Row:
 
     @classmethod
     def read(cls, item: Mapping[str, Any], key: str, now: float) -> "Row":
-        """Read an item of a scan.
-
-        Other programs may have written the item, so any value is possible.
-        """
+        """Read an item of a scan. Other programs may have written it, so any value is possible."""
         at = None
         with suppress(KeyError, ValueError, OverflowError):
             at = int(float(item["connected_at"]["N"]))
@@ -71,8 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List the connections with the oldest first, or close connections.
 
-    Returns:
-        The exit status, which is 1 if a connection could not be closed.
+    Return 1 if a connection could not be closed.
 
     Raises:
         DecanterError: there is no such stage, its table cannot be read, or a call is refused.

@@ -13,10 +13,7 @@ from decanter.runtime.publishing.outside import LIMIT, Report, TooLarge, checked
 class QueuePublisher:
     """Puts messages into a queue. Each report has the id of the queued message.
 
-    Attributes:
-        sqs: botocore's client.
-        url: the queue's URL.
-        has_channels: True if the app has channels, so messages must be JSON texts.
+    In an app with channels, messages must be JSON texts.
     """
 
     sqs: Any

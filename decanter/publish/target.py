@@ -35,12 +35,8 @@ ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 class Target:
     """A stage, and the services to reach it.
 
-    Attributes:
-        name: the stage's name in texts for the user.
-        stage: the stage's endpoint, tables and credentials, for `decanter.runtime`.
-        aws: creates botocore's clients for the stage.
-        queue_url: the URL of the stage's queue; None if the stage has no known queue.
-        sqs_url: the URL of a local SQS; None for SQS on AWS.
+    `name` is the stage's name in texts for the user. `queue_url` is None if the stage has no known
+    queue. `sqs_url` is the URL of a local SQS; None for SQS on AWS.
     """
 
     name: str
@@ -50,11 +46,7 @@ class Target:
     sqs_url: str | None = None
 
     def check_table(self) -> None:
-        """Check that the app has a connection table.
-
-        Raises:
-            ProjectError: the app declares no connection table.
-        """
+        """Raise a ProjectError if the app declares no connection table."""
         if not self.stage.table:
             raise ProjectError(
                 f"the app of {self.name} declares no connection table, so its connections are not "
@@ -62,11 +54,7 @@ class Target:
             )
 
     def check_channel(self, channel: str) -> None:
-        """Check that the app declares a channel.
-
-        Raises:
-            DecanterError: the app has no channels, or no declared pattern matches.
-        """
+        """Raise a DecanterError if the app has no channels, or no declared pattern matches."""
         if not self.stage.subscriptions:
             raise DecanterError(f"the app of {self.name} has no channels: send without --channel")
         try:
@@ -80,11 +68,7 @@ class Target:
 
     @contextmanager
     def queueing(self) -> Iterator[QueuePublisher]:
-        """Yield a publisher that puts messages into the stage's queue.
-
-        Raises:
-            DecanterError: SQS refuses a message or does not answer.
-        """
+        """Yield a publisher that puts messages into the stage's queue."""
         sqs, has_channels = self.aws.client("sqs", self.sqs_url), bool(self.stage.subscriptions)
         yield QueuePublisher(sqs, self.queue_url or "", has_channels)
 
@@ -127,11 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def target(args: argparse.Namespace) -> Target:
-    """Return the stage that the arguments choose.
-
-    Raises:
-        DecanterError: there is no such stage.
-    """
+    """Return the stage that the arguments choose."""
     return on_aws(args) if args.url is None else on_this_machine(args.url)
 
 
