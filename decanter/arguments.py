@@ -11,9 +11,7 @@ def add_project_arguments(
 ) -> None:
     """Declare the arguments for the project and its stage.
 
-    Args:
-        parser: the parser, which gets the arguments.
-        others: a mutually exclusive group, which gets `--stage` instead of the parser.
+    `others`, a mutually exclusive group, gets `--stage` instead of the parser.
     """
     parser.add_argument(
         "--project-dir",

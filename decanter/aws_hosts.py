@@ -87,9 +87,7 @@ def is_dynamodb(host: str) -> bool:
 def reached(event: str, arguments: tuple[Any, ...]) -> Iterator[str]:
     """Yield the hosts that a call is about to reach, in the form that `normal` returns.
 
-    Args:
-        event: one of Python's audit events in `REACHING`.
-        arguments: the event's arguments.
+    `event` is one of Python's audit events in `REACHING`.
     """
     for host in REACHING[event](arguments):
         if isinstance(host, (str, bytes, bytearray)):

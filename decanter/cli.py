@@ -220,10 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_unread() -> bool:
-    """Return True if standard output has no reader.
-
-    Without a reader, discard the rest of the output.
-    """
+    """True if standard output has no reader. In that case, discard the rest of the output."""
     output = select.poll()
     output.register(sys.stdout, 0)  # errors are always reported
     if not output.poll(0):

@@ -74,7 +74,7 @@ def without_secrets(url: str) -> str:
 
 
 def check_subprotocol(name: str) -> Subprotocol:
-    """Return the name of a subprotocol.
+    """Check the name of a subprotocol, and return it.
 
     Raises:
         ClientError: the name is invalid.
@@ -231,8 +231,7 @@ class Conversation:
     def run(self) -> int:
         """Send and receive until either side closes.
 
-        Returns:
-            The exit status. It is 0 if this side closed or the server closed normally, otherwise 1.
+        Return 0 if this side closed or the server closed normally, otherwise 1.
         """
         threading.Thread(target=self._send_lines, daemon=True).start()
         try:
@@ -299,13 +298,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Connect, send and receive.
-
-    Args:
-        args: the arguments of `add_arguments`.
-
-    Returns:
-        The exit status: 0 after a normal end, otherwise 1.
+    """Connect, send and receive. Return 0 after a normal end, otherwise 1.
 
     Raises:
         ClientError: the URL, a header or a subprotocol is invalid.
@@ -391,10 +384,6 @@ def reason(exc: Exception) -> str:
 
 
 def fail(text: str) -> int:
-    """Print an error line.
-
-    Returns:
-        The exit status, 1.
-    """
+    """Print an error line. Return the exit status, 1."""
     print(f"decanter: error: {text}", file=sys.stderr)
     return 1

@@ -24,11 +24,9 @@ SHOWN_CHARACTERS = 100
 class Hosts:
     """The values of the header `Host` that a server accepts.
 
-    Args:
-        names: the server's names and addresses. Each of them is accepted with the server's port.
-        port: the port that the server listens on.
-        allowed: additional hosts. A host without a port is accepted with any port.
-        any_address: True to accept every IP address, with any port.
+    `names` are the server's names and addresses, each accepted with the server's port. `allowed`
+    are additional hosts; a host without a port is accepted with any port. `any_address` accepts
+    every IP address, with any port.
     """
 
     def __init__(
@@ -48,12 +46,9 @@ class Hosts:
         """Return the hosts that a listening server accepts.
 
         If other machines can reach the server, it accepts every IP address and this machine's usual
-        names, because a router or a container's published port can change the address.
-
-        Args:
-            host: the name or address that the user gave to listen on.
-            address: the IP address and the port of the server's socket.
-            allowed: additional hosts that the user allows.
+        names, because a router or a container's published port can change the address. `host` is
+        the name or address that the user gave; `address` has the IP address and the port of the
+        server's socket.
         """
         ip, port = address
         if is_loopback(ip):

@@ -41,12 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the function. Print its result as JSON or, after a failure, its traceback.
 
-    Returns:
-        The exit status. It is 0 if the function returned, and 1 if it failed.
+    Return 0 if the function returned, and 1 if it failed.
 
     Raises:
-        DecanterError: the event is invalid, no gateway answers, or the gateway refuses the
-            request.
+        DecanterError: the event is invalid, no gateway answers, or the gateway refuses the request.
     """
     event = None if args.event is None else read_event(args.event)
     answer = ask_to_run(args.url, args.name, event, args.body)

@@ -49,12 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def create(name: str, parent: Path, line: str | None = None) -> Path:
-    """Create a project's folder.
+    """Create a project's folder in `parent`.
 
-    Args:
-        name: the app's name.
-        parent: the folder in which the project's folder is created.
-        line: the result of `requirement`. With None, the framework is copied into `vendor/`.
+    `line` is the result of `requirement`. With None, the framework is copied into `vendor/`.
 
     Raises:
         ProjectError: the name is invalid or already in use.
@@ -87,9 +84,7 @@ def requirement(distributions: Iterable[Distribution] | None = None) -> str | No
     this path. The requirement has a URL unless the framework came from an index: without the URL,
     pip could install another project with the same name from the index.
 
-    Args:
-        distributions: the installed distributions with Decanter's name, in the order of the import
-            path.
+    `distributions` have Decanter's name and are in the order of the import path.
     """
     found = metadata.distributions(name=DISTRIBUTION) if distributions is None else distributions
     installed = next(filter(_is_running, found), None)

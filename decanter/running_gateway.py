@@ -27,13 +27,8 @@ def ask(
 ) -> dict[str, Any]:
     """Send a request to a gateway and return the answer, a JSON object.
 
-    Args:
-        url: the address of `decanter local`.
-        path: the path of the request, which starts with `/_gateway/`.
-        keys: the expected keys. An answer of `decanter local` has at least one of these keys.
-        body: the JSON to send with POST. Without a body, the method is GET.
-        seconds: the timeout.
-        remedy: how the user names another address.
+    The method is POST if `body` is given, otherwise GET. The answer of `decanter local` has at
+    least one of `keys`. The timeout is in seconds. `remedy` is how the user names another address.
 
     Raises:
         DecanterError: the address is invalid, no gateway answers, or it refuses the request.
