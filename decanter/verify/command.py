@@ -1,8 +1,8 @@
 """`decanter verify`: check an endpoint against the rules that a client can observe.
 
-The command opens about forty connections, at most three at the same time. The command sends less
-than half a megabyte in total, with a message for each route of the app. Use the command only with
-your own endpoint, because the app handles the messages.
+The command opens about forty connections, at most three at the same time, and sends less than half
+a megabyte in total, including a message for each route of the app. Use the command only with your
+own endpoint, because the app handles the messages.
 """
 
 import argparse
