@@ -1,6 +1,6 @@
 """Remove the services that an app does not use from the data of botocore and boto3.
 
-botocore has models of about 400 services, but a function needs only a few. These models are most of
+botocore has models of over 400 services, but a function needs only a few. These models are most of
 the size of a package, and botocore spends a large part of a cold start on `endpoints.json`.
 For a kept service, all files of all API versions are kept: the model, endpoint rules, paginators,
 waiters, examples and corrections (`.sdk-extras.json`). Only the documentation is removed. Source:
