@@ -52,11 +52,15 @@ def resources(client: Any, stack: Stack) -> list[Resource]:
 
 
 class Inventory:
-    """Describes resources. With `count`, it reads all items of tables to count them."""
+    """Describes resources. With `count`, it reads all items of tables to count them.
 
-    def __init__(self, aws: AWS, *, count: bool = False) -> None:
+    `hide` returns the text of an error without secrets, which AWS may quote.
+    """
+
+    def __init__(self, aws: AWS, *, count: bool = False, hide: Callable[[str], str] = str) -> None:
         self._aws = aws
         self._count = count
+        self._hide = hide
 
     def lines(self, found: list[Resource]) -> Iterator[str]:
         """Yield the lines about the API, functions, tables, queues and alarms, in that order."""
@@ -166,7 +170,7 @@ class Inventory:
             with explained(f"look at {label} {resource.physical_id}"):
                 seen = look(resource.physical_id)
         except AWSError as error:
-            seen = str(error)
+            seen = self._hide(str(error))
         yield f"{label:<13} {resource.physical_id}: {seen}"
 
 

@@ -36,23 +36,23 @@ def run(args: argparse.Namespace) -> int:
     """Print the stage's state. Return 1 if the stage is not on AWS."""
     project = Project.load(args.project_dir, args.stage)
     report = redacted(say) if args.redact else say
-    with explained(f"describe stage {args.stage}"):
+    secrets = Secrets(project.config.config_from_disk)
+    with secrets.hidden(), explained(f"describe stage {args.stage}"):
         aws = AWS.of(project, args.region)
         name = args.stack_name or stack_name(project)
         stack = Stacks(aws.client("cloudformation")).find(name)
-        inventory = Inventory(aws, count=args.count)
+        inventory = Inventory(aws, count=args.count, hide=secrets.hide)
         if stack is not None and is_there(stack):
-            return tell_stack(project, stack, aws, inventory, report)
+            return tell_stack(stack, aws, inventory, secrets, report)
         return _chalices(project, aws, inventory, report)
 
 
 def tell_stack(
-    project: Project, stack: Stack, aws: AWS, inventory: Inventory, report: Report
+    stack: Stack, aws: AWS, inventory: Inventory, secrets: Secrets, report: Report
 ) -> int:
-    """Report a stage's stack. Known secrets in the reason of its status are hidden."""
+    """Report a stage's stack. Known secrets in the texts of AWS are hidden."""
     client = aws.client("cloudformation")
     template = Stacks(client).template(stack)
-    secrets = Secrets(project.config.config_from_disk)
     secrets.learn(template)
     report(f"stack         {stack.name}: {stack.status} since {stack.changed}, in {aws.region}")
     if stack.reason:

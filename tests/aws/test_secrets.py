@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from decanter.aws.inventory import Inventory
+from decanter.aws.redaction import Secrets
 from decanter.aws.stacks import Stacks
 from decanter.aws.status import tell_stack
 from decanter.errors import AWSError
@@ -68,9 +70,23 @@ def test_no_run_prints_a_secret(secretive: Stage) -> None:
     stack = Stacks(secretive.cloud.client("cloudformation")).find(NAME)
     assert stack is not None
     lines: list[str] = []
-    aws = secretive.aws()
-    tell_stack(secretive.project, stack, aws, Inventory(aws), lines.append)
+    aws, secrets = secretive.aws(), Secrets(secretive.project.config.config_from_disk)
+    quoting: Any = Quoting()
+    tell_stack(stack, aws, Inventory(quoting, hide=secrets.hide), secrets, lines.append)
+    assert "ValidationException: Value '(hidden)' or '(hidden)' failed: correct" in lines[-1]
     assert "4711" not in "\n".join([*output, *lines])
+
+
+class Quoting:
+    """A client of any service, whose every call is an error that quotes secrets."""
+
+    def client(self, _service: str) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        message = f"Value '{WRITTEN}' or '{CONFIGURED}' failed"
+        error = {"Error": {"Code": "ValidationException", "Message": message}}
+        raise ClientError(error, name)  # type: ignore[arg-type]
 
 
 def test_the_error_of_an_invalid_parameter_does_not_print_its_value(secretive: Stage) -> None:
