@@ -183,11 +183,11 @@ def functions_of(app: Any, each: Registered) -> list[Any]:
     return [each.function] if each.function is not None else []
 
 
-def called(app: Any) -> tuple[list[Any], Any]:
-    """Return all functions of the app that Chalice calls, and the function for `$connect`."""
+def called(app: Any) -> tuple[list[Any], Any, Any]:
+    """Return the functions that Chalice calls, the function for `$connect`, and all routes."""
     functions = [it for each in registered(app) for it in functions_of(app, each)]
     connect = app.websocket_handlers.get("$connect")
-    return functions, connect and connect.handler_function
+    return functions, connect and connect.handler_function, app.routes
 
 
 def expression(schedule: Any) -> str:

@@ -20,10 +20,11 @@ NO_RUNNER = (
 )
 
 
-def refusals(functions: Iterable[Any], connect: Any) -> Iterator[str]:
-    """Yield the reasons why the app ignores its events or its router's refusals.
+def refusals(functions: Iterable[Any], connect: Any, routes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the reasons why the app accepts clients or events, but does not handle them.
 
     `functions` are the functions that Chalice calls. `connect` is the one for `$connect`, or None.
+    `routes` has the entry of each HTTP route, by path and method.
     """
     for function in functions:
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -41,6 +42,30 @@ def refusals(functions: Iterable[Any], connect: Any) -> Iterator[str]:
             f"{place(connect)} discards the router's answer, so API Gateway accepts clients that "
             f"the router refuses: write return {call}"
         )
+    yield from failing_routes(routes)
+
+
+def failing_routes(routes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the reasons why API Gateway has no such HTTP route, or its function always fails."""
+    for path, entries in routes.items():
+        if not path.startswith("/") or path.endswith("/") and path != "/":
+            yield (
+                f'the path of the HTTP route "{path}" must start with a slash and not end with one: '
+                f'write "/{path.strip("/")}"'
+            )
+        for entry in entries.values():
+            try:
+                signature = inspect.signature(entry.view_function, follow_wrapped=False)
+            except (TypeError, ValueError):  # its parameters are not known
+                continue
+            try:
+                signature.bind(**dict.fromkeys(entry.view_args))
+            except TypeError:
+                yield (
+                    f"{place(entry.view_function)} has the parameters {signature}, but Chalice "
+                    f"calls it with ({', '.join(entry.view_args)}), as its path {path} has them: "
+                    "use the same names in both"
+                )
 
 
 def place(function: Any) -> str:

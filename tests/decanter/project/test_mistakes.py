@@ -162,3 +162,47 @@ def test_the_test_client_logs_routes_that_no_router_includes(
     WebSocketClient(load_app(small.folder), project_dir=small.folder)
     assert "own of app_of_" in caplog.text
     assert "write router.include(own)" in caplog.text
+
+
+SLASHES = 'the path of the HTTP route "{}" must start with a slash and not end with one: write "{}"'
+NAMES = "work (app) has the parameters {}, but Chalice calls it with {}, as its path {} has them: "
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "refusal"),
+    [
+        ("orders", "()", SLASHES.format("orders", "/orders")),
+        ("/orders/", "()", SLASHES.format("/orders/", "/orders")),
+        ("", "()", SLASHES.format("", "/")),
+        ("/", "()", None),
+        ("/orders/{id}", "(id)", None),
+        ("/orders/{id}", "(id, more=1)", None),
+        ("/orders/{id}", "(**names)", None),
+        *(
+            ("/orders/{id}", each, NAMES.format(each, "(id)", "/orders/{id}"))
+            for each in ("(order_id)", "()", "(id, more)", "(*names)", "(id, /)")
+        ),
+        ("/orders", "(id)", NAMES.format("(id)", "()", "/orders")),
+        ("/{all+}", "(all)", NAMES.format("(all)", "()", "/{all+}")),
+    ],
+)
+def test_an_http_route_that_fails_on_aws_is_refused(
+    small: SmallProject, path: str, parameters: str, refusal: str | None
+) -> None:
+    """API Gateway has no such path, or Chalice's call raises TypeError."""
+    source = f'{HEAD}\n@app.route("{path}")\ndef work{parameters}: ...\n'
+    if refusal is None:
+        assert described(small, source).refusal is None
+        return
+    with pytest.raises(ProjectError) as refused:
+        described(small, source)
+    assert str(refused.value).removesuffix("use the same names in both") == refusal
+
+
+def test_a_wrapper_that_adds_arguments_to_an_http_route_is_accepted(small: SmallProject) -> None:
+    source = (
+        "import functools\ndef user(function):\n    @functools.wraps(function)\n"
+        "    def wrapper(**names):\n        return function('me', **names)\n    return wrapper\n\n"
+        '@app.route("/orders/{id}")\n@user\ndef work(user, id): ...\n'
+    )
+    assert described(small, f"{HEAD}\n{source}").refusal is None
