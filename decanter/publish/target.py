@@ -112,7 +112,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def target(args: argparse.Namespace) -> Target:
     """Return the stage that the arguments choose."""
-    return on_aws(args) if args.url is None else on_this_machine(args.url)
+    if args.url is not None:
+        return on_this_machine(args.url)
+    try:
+        return on_aws(args)
+    except AWSError as error:
+        remedy = "; or use a running `decanter local`: --local, or --url URL"
+        raise AWSError(f"{error}{remedy}") from error
 
 
 def on_this_machine(url: str) -> Target:

@@ -224,7 +224,7 @@ def test_a_stage_that_is_not_there_is_one_line(deployed: Deployed) -> None:
         assert done.stderr == (
             "decanter: error: stage dev has no WebSocket API on AWS in us-east-1: deploy it with "
             "`decanter provision --stage dev`, or name another with --stage, --stack-name or "
-            "--region\n"
+            "--region; or use a running `decanter local`: --local, or --url URL\n"
         )
 
 

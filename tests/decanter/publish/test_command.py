@@ -4,6 +4,7 @@ tests/contract/test_publish.py has a gateway, tests/aws/test_publish.py a stage 
 """
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,9 @@ from decanter.cli import main
 from decanter.publish.command import line
 from decanter.publish.connections import age
 from decanter.runtime.publishing.outside import Report
-from tests.field_cases.apps import run
+from tests.field_cases.apps import framework_project, run
 from tests.field_cases.servers import Answer, serving
+from tests.support.apps import FRAMEWORK
 
 
 @pytest.mark.parametrize("command", [("publish", "x"), ("connections",)])
@@ -37,6 +39,28 @@ def test_an_option_is_not_advised_together_with_another_that_excludes_it(
     assert main([*command, "--local"]) == 2
     remedy = "start `decanter local`, or name its address with --url instead of --local\n"
     assert capsys.readouterr().err.endswith(remedy)
+
+
+@pytest.mark.parametrize("command", [("publish", "x"), ("connections",)])
+@pytest.mark.parametrize("region", ["", "us-east-1"])
+def test_without_a_stage_on_aws_the_ways_to_a_local_gateway_are_named(
+    region: str,
+    command: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_REGION", region)
+    folder = framework_project(tmp_path, FRAMEWORK)
+    assert main([*command, "--project-dir", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert ("Unable to locate credentials" if region else "You must specify a region") in error
+    assert error.endswith("; or use a running `decanter local`: --local, or --url URL\n")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"hello", b"{}", b'{"connection_table": null}'])
