@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.conftest import MAPPING, Events, Serve, source_of
-from tests.support.clients import ask, connection_id, handshake, own_event, receive
+from tests.support.clients import ask, call, connection_id, handshake, own_event, receive
 from tests.support.gateways import SECONDS, Running, wait_until
 
 
@@ -72,6 +72,17 @@ def test_another_path_is_forbidden(probe: Running, path: str) -> None:
     body = json.loads(refusal.value.response.body or b"")
     assert body == {"message": "Forbidden", "hint": f"the WebSocket API is at {probe.url}"}
     assert probe.wait_for_line(f"refused +GET {path} 403: the WebSocket API is at {probe.url}")
+
+
+@pytest.mark.parametrize("has_routes", [True, False])
+def test_a_plain_request_to_another_path_gets_the_urls_of_both_apis(
+    probe: Running, serve: Serve, has_routes: bool
+) -> None:
+    served = probe if has_routes else serve(source_of("bare"))
+    http = f"the HTTP routes are at {served.url.replace('ws:', 'http:')}, and "
+    status, _, body = call(served, "POST", "/other/items/x")
+    hint = f"{http if has_routes else ''}the WebSocket API is at {served.url}"
+    assert (status, json.loads(body)["hint"]) == (403, hint)
 
 
 @pytest.mark.rule(4)

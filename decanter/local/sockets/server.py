@@ -128,9 +128,11 @@ class Server:
         return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
 
     def _elsewhere(self, request: Request) -> Response:
-        """Answer an unknown path with 403, like AWS, and add a hint with the API's URL."""
-        where = f"{self._gateway.events.domain_name}/{self._gateway.api.stage}"
-        hint = f"the WebSocket API is at ws://{where}"
+        """Answer an unknown path with 403, like AWS, and add a hint with the URLs of the APIs."""
+        domain, api = self._gateway.events.domain_name, self._gateway.api
+        hint = f"the WebSocket API is at ws://{domain}/{api.stage}"
+        if api.http_routes and not request.is_upgrade:
+            hint = f"the HTTP routes are at http://{domain}/{api.http_stage}, and {hint}"
         self._journal.refused(request.method, request.path, 403, hint)
         return json_response(403, {"message": "Forbidden", "hint": hint})
 
