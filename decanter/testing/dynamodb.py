@@ -11,10 +11,10 @@ from typing import Any
 from decanter.errors import ServiceError
 from decanter.gc_paused import gc_paused
 from decanter.local.dynamodb.application import application as load
+from decanter.local.dynamodb.missing import DECLARE
 from decanter.local.dynamodb.notes import Notes
 from decanter.local.dynamodb.server import Answer, Moto, Refusal
 from decanter.project.tables import Table
-from decanter.project.template import TEMPLATE
 from decanter.testing.environ import REGION
 
 FIVE_YEARS = 5 * 365 * 86400
@@ -33,7 +33,7 @@ def application() -> Any:
 @cache
 def moto() -> Moto:
     """Return the embedded DynamoDB of this process."""
-    hint = f"in this test: declare it in {TEMPLATE}, or create it in the test"
+    hint = f"in this test: {DECLARE}, or create it in the test"
     return Moto(application(), REGION, Notes(_tell), hint)
 
 

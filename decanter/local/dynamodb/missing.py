@@ -23,6 +23,7 @@ ON_ROWS = {
 """The operations on a table's rows. Another operation can be a check that a table exists."""
 
 GUESS = "id:S"
+DECLARE = "declare it with @table(env=…) on its PynamoDB model, or in .chalice/resources.json"
 _COMMON = ("pk", "id")
 _RANGE = "sk"
 _EQUALS = re.compile(r"([#\w.]+)\s*=\s*(:\w+)")
@@ -56,8 +57,7 @@ def line(table: str, key: Sequence[str], variables: Sequence[str], url: str, too
     command = f"{tool} table create --table {table} {' '.join(words)} --endpoint-url {url}"
     return (
         f"there is no table {table}{named}: create it for this run with `{command}` "
-        "(correct the key if the table has another), or declare it in .chalice/resources.json or a "
-        "--template FILE"
+        f"(correct the key if the table has another), or {DECLARE} or a --template FILE"
     )
 
 

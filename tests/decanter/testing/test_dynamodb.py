@@ -109,8 +109,8 @@ def test_errors_are_the_same_as_dynamodbs(client: Any, call: Any, code: str) -> 
 
 
 MISSING = (
-    "Requested resource not found. There is no table 'games' in this test: declare it in "
-    ".chalice/resources.json, or create it in the test"
+    "Requested resource not found. There is no table 'games' in this test: declare it with "
+    "@table(env=…) on its PynamoDB model, or in .chalice/resources.json, or create it in the test"
 )
 
 

@@ -58,6 +58,6 @@ def test_the_line_has_the_variable_and_a_command(variables: list[str], named: st
     assert text == (
         f"there is no table books{named}: create it for this run with `decanter table "
         "create --table books --key 'user id:S' --sort-key at:N --endpoint-url http://127.0.0.1:9` "
-        "(correct the key if the table has another), or declare it in .chalice/resources.json or a "
-        "--template FILE"
+        "(correct the key if the table has another), or declare it with @table(env=…) on its "
+        "PynamoDB model, or in .chalice/resources.json or a --template FILE"
     )
