@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     for name, facts in answer["functions"].items():
         print("\n".join(printable(line) for line in _lines(name, facts)), end="\n\n")
     lines = "The lines of @uses grant the calls since `decanter local` started."
+    if not answer.get("records_dynamodb", True):
+        lines += " Calls to DynamoDB are not recorded (--dynamodb-endpoint): no right is removed."
     off = "No calls are recorded: start `decanter local --iam warn`."
     print(f"iam: {answer['iam']}. {off if answer['iam'] == 'off' else lines}")
     return 0

@@ -123,7 +123,8 @@ class Deployer:
             environments = environments_of(app, functions)
             found = roles(project, app, template, self.stack, environments)
             names = environments.values()
-            grants = Grants.of(app, names, self.stack, project, template, has_sqs=self.has_sqs)
+            seen = {"has_sqs": self.has_sqs, "sees_dynamodb": self.database.is_embedded}
+            grants = Grants.of(app, names, self.stack, project, template, **seen)
             self.rights.deploy(found, grants)
 
         declared = await self.functions.start(functions, accept, adopt)

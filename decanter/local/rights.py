@@ -104,7 +104,8 @@ class Rights:
         usage = self.usage()
         names = sorted({*self._roles, *self._uses})
         functions = {name: self._function(name, usage) for name in names}
-        return {"iam": self.mode, "functions": functions}
+        records = usage.grants.sees_dynamodb
+        return {"iam": self.mode, "functions": functions, "records_dynamodb": records}
 
     def usage(self) -> Usage:
         """Return the calls of each function, to suggest the function's rights."""

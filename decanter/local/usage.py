@@ -27,7 +27,8 @@ Pair = tuple[str, str]
 
 Statement = Mapping[str, Any]
 
-_SEEN = ("*", "dynamodb:", "execute-api:")
+_DYNAMODB = ("*", "dynamodb:")
+_SEEN = ("execute-api:",)
 """The prefixes of the IAM actions whose calls Decanter always observes on this machine."""
 
 
@@ -46,8 +47,14 @@ class Usage:
     refused: Mapping[str, Collection[Pair]] = field(default_factory=dict)
 
     def used(self, function: str) -> set[Right]:
-        """Return the `@uses` arguments that a function's calls need, without the router's calls."""
+        """Return the `@uses` arguments that a function's calls need, without the router's calls.
+
+        If Decanter does not observe DynamoDB, the calls may need each declared right. For example,
+        a broadcast without receivers only reads the connection table.
+        """
         found = {right for pair in self._own(function) for right in self.grants.rights_for(*pair)}
+        if not self.grants.sees_dynamodb:
+            found |= {it for each in self._declared(function) for it in self.granted_by(each)}
         return found | ({SENDS} if self._has_sent(function, self._calls(function)) else set())
 
     def sends(self, function: str) -> bool:
@@ -179,6 +186,6 @@ class Usage:
         actions = statement.get("Action", [])
         listed = [actions] if isinstance(actions, str) else actions
         seen = (*_SEEN, "sqs:") if self.grants.sees_sqs else _SEEN
-        return statement.get("Effect") == "Allow" and any(
-            str(each).lower().startswith(seen) for each in listed
-        )
+        seen += _DYNAMODB if self.grants.sees_dynamodb else ()
+        are_seen = [str(each).lower().startswith(seen) for each in listed]
+        return statement.get("Effect") == "Allow" and bool(listed) and all(are_seen)

@@ -58,6 +58,7 @@ class Grants:
         tables: the declared tables by their ARNs on this machine.
         project: the project; None for an app without a project.
         sees_sqs: True if Decanter observes the calls to SQS.
+        sees_dynamodb: True if Decanter observes the calls to DynamoDB.
     """
 
     declaration: Declaration
@@ -66,6 +67,7 @@ class Grants:
     project: Project | None
     template: Template | None
     sees_sqs: bool = False
+    sees_dynamodb: bool = True
 
     @classmethod
     def of(
@@ -77,6 +79,7 @@ class Grants:
         template: Template | None,
         *,
         has_sqs: bool = True,
+        sees_dynamodb: bool = True,
     ) -> Self:
         """Return the grants of an app whose functions have these environments.
 
@@ -89,7 +92,7 @@ class Grants:
             if (name := environment.get(table.environment))
         }
         sees_sqs = has_sqs and has_queues(declaration, template)
-        return cls(declaration, tables, stack, project, template, sees_sqs)
+        return cls(declaration, tables, stack, project, template, sees_sqs, sees_dynamodb)
 
     @property
     def has_uses(self) -> bool:

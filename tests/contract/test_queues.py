@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.apps import replace
-from tests.support.clients import call
+from tests.support.apps import NO_DATABASE, replace
+from tests.support.clients import JSON, call
 from tests.support.gateways import Running, gateway, wait_until
 from tests.support.marks import THOROUGH
 from tests.support.projects import write_project
@@ -170,6 +170,16 @@ def test_a_group_of_a_fifo_queue_keeps_its_order(running: Running, sqs: Any) -> 
     assert steps[0][:2] == ("b1", "b")
     numbers = [number for _, group, number in steps if group == "a"]
     assert numbers == sorted(numbers)
+
+
+def test_the_users_own_dynamodb_has_no_faults_beside_queues(project: Path) -> None:
+    """The process of SQS runs, but no call to DynamoDB passes through it."""
+    fault = b'{"target": "dynamodb", "action": "throttle"}'
+    with gateway(project, *NO_DATABASE) as running:
+        answer = call(running, "POST", "/_gateway/faults", fault, headers=JSON)
+        rights = json.loads(call(running, "GET", "/_gateway/rights")[2])
+    assert (answer[0], b"leave out --dynamodb-endpoint" in answer[2]) == (400, True)
+    assert rights["records_dynamodb"] is False
 
 
 @THOROUGH

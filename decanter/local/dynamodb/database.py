@@ -51,7 +51,9 @@ class Database:
         if not self._is_running:
             self._is_running = True
             self._stack.enter_context(self._embedded)
-            self._faults.relay = self._rights.relay = self._embedded.tell
+            self._rights.relay = self._embedded.tell
+            if self.is_embedded:  # the process may run only for SQS
+                self._faults.relay = self._embedded.tell
 
     def __exit__(
         self,

@@ -142,6 +142,7 @@ def test_a_session_is_recorded_over_reloads() -> None:
                 "place": "websocket_message in app.py",
             }
         },
+        "records_dynamodb": True,
     }
 
 

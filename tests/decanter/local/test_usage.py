@@ -193,6 +193,26 @@ def test_a_right_to_sqs_is_unused_if_decanter_sees_the_calls(
     assert ("sqs:SendMessage" in found.grant(MESSAGE).line) is not unused
 
 
+@pytest.mark.parametrize(
+    ("uses", "line"),
+    [
+        (own("app.a", reads=["SCORES_TABLE"], sends=True), "@uses(reads=[Score], sends=True)"),
+        (own("app.a", also=[DESCRIBE]), "dynamodb:DescribeTable"),
+        (own("app.a", also=[{**SQS, "Action": ["sqs:SendMessage", "dynamodb:Scan"]}]), "sqs:Send"),
+        (own("app.a", also=[{**SQS, "Action": "*"}]), '"Action": "*"'),
+        ({"place": "app.a", "uses": None, "sends": False}, "reads=[Connection, Score], writes=["),
+    ],
+)
+def test_no_right_to_a_dynamodb_that_decanter_does_not_see_is_unused(
+    uses: dict[str, Any], line: str
+) -> None:
+    app = declaration({**ROUTER, "uses": {MESSAGE: [uses]}}, *TABLES, others={"job": "sqs"})
+    grants = Grants.of(app, [NAMES], STACK, None, None, sees_dynamodb=False)
+    found = Usage(grants, {}, {})
+    assert found.unused(MESSAGE) == []
+    assert line in found.grant(MESSAGE).line
+
+
 def test_lambdas_calls_to_the_queue_of_a_function_are_used() -> None:
     receives = {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"}
     named = Grants.of(declaration(others={"job": "sqs"}), [], STACK, None, None)
