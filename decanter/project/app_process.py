@@ -160,11 +160,8 @@ def first_line(text: str) -> str:
 def project_traceback(error: BaseException) -> str:
     """Return the traceback without the frames of this file, of reads.py and of importlib."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        f
-        for f in frames
-        if f.filename not in (__file__, reads.__file__) and "importlib" not in f.filename
-    ]
+    ours = (__file__, reads.__file__)
+    own = [f for f in frames if f.filename not in ours and "importlib" not in f.filename]
     return "".join(traceback.format_list(own) + traceback.format_exception_only(type(error), error))
 
 
@@ -198,6 +195,7 @@ def declaration(
         "websocket": handlers.websocket_handlers(app),
         "http_routes": sorted(getattr(app, "routes", {})),
         "schedules": schedules(app),
+        "sweep_is_off": vars(module).get("sweep", app) is None,  # `scheduled_sweep` returned None
         "functions": functions(app),
         "warnings": warnings_about(app, faults),
         "refusal": refusal(app, faults),

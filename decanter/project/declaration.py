@@ -303,18 +303,18 @@ class Declaration:
                 for each in report["functions"]
                 if (found := _uses_of(each, report.get("uses", {}), routers))
             },
-        )._checked()
+        )._checked(sweep_is_off=report.get("sweep_is_off", False))
 
     def warned(self, warnings: Iterable[str]) -> Self:
         """Return the declaration with these additional warnings."""
         return replace(self, warnings=(*self.warnings, *warnings))
 
-    def _checked(self) -> Self:
+    def _checked(self, *, sweep_is_off: bool) -> Self:
         """Return the declaration with warnings, and with a `refusal` if its routers cannot work."""
         queues = [router.queue for router in self.routers if router.queue]
         fault = problem(queues, self.workers, has_jobs=any(it.is_jobs for it in self.tables))
         if not fault and any(router.channels for router in self.routers):
-            fault = missing_sweep(self.schedules)
+            fault = missing_sweep(self.schedules, is_off=sweep_is_off)
         functions = {handler.function for handler in self.websocket.values()}
         has_routes = any(it.routes or it.default or it.channels for it in self.routers)
         fault = fault or unreachable(functions, has_routes=has_routes)

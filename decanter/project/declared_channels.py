@@ -55,13 +55,20 @@ def patterns_of(routers: Iterable[ChannelsDeclaration | None]) -> tuple[str, ...
     return tuple(pattern for channels in routers if channels for pattern in channels.patterns)
 
 
-def missing_sweep(schedules: Mapping[str, str]) -> str | None:
-    """Return the reason why an app with channels cannot be packaged; None if it can."""
+def missing_sweep(schedules: Mapping[str, str], *, is_off: bool = False) -> str | None:
+    """Return the reason why an app with channels cannot be packaged; None if it can.
+
+    Args:
+        schedules: the schedule of each scheduled function, by the function's name.
+        is_off: True if app.py declares a sweep, but the stage does not set its interval.
+    """
     if SWEEP in schedules:
         return None
+    cause, line = "no sweep", "app.py needs sweep = scheduled_sweep(app, router), and "
+    if is_off:
+        cause, line = "its sweep is off, because DECANTER_SWEEP_MINUTES is not set or is 0", ""
     return (
-        "the app has channels and no sweep, so nothing closes connections without a connect "
-        "command or past their expiry: app.py needs sweep = scheduled_sweep(app, router), and "
-        "the stage needs the variable DECANTER_SWEEP_MINUTES in .chalice/config.json, for "
-        'example "5"'
+        f"the app has channels and {cause}, so nothing closes connections without a connect "
+        f"command or past their expiry: {line}the stage needs the variable "
+        'DECANTER_SWEEP_MINUTES in .chalice/config.json, for example "5"'
     )

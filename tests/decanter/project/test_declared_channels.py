@@ -1,11 +1,15 @@
 """The rights and the sweep of an app with channels; an app without them has neither."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from decanter.project.config import Project
 from decanter.project.declaration import Declaration
+from decanter.project.describe import describe
 from decanter.project.rights import has_disconnect_hooks, policy
+from tests.support.apps import SmallProject
 from tests.support.declarations import NEEDY_TABLE, ROUTER, declaration
 
 SUBSCRIPTIONS: dict[str, Any] = {
@@ -18,6 +22,8 @@ SUBSCRIPTIONS: dict[str, Any] = {
 }
 ALL = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
 ALL += ["dynamodb:UpdateItem"]
+LOUNGE = (Path(__file__).parents[2] / "projects" / "lounge" / "app.py").read_text()
+DECLARED, MINUTES = "sweep = scheduled_sweep(app, router)\n", "DECANTER_SWEEP_MINUTES"
 CHANNELS: dict[str, Any] = {
     "patterns": ["chat:{room}"],
     "connections": {"websocket_message": ["dynamodb:GetItem", "dynamodb:UpdateItem"]},
@@ -97,6 +103,33 @@ def test_an_app_with_channels_needs_a_sweep() -> None:
     assert "app.py needs sweep = scheduled_sweep(app, router)" in found.refusal
     assert "the stage needs the variable DECANTER_SWEEP_MINUTES" in found.refusal
     assert found.warnings[-1] == found.refusal
+
+
+@pytest.mark.parametrize(
+    ("line", "variables", "refusal"),
+    [
+        ("", {}, "no sweep, so nothing"),
+        ("", {MINUTES: "5"}, "no sweep, so nothing"),
+        (DECLARED, {}, f"its sweep is off, because {MINUTES} is not set or is 0, so nothing"),
+        (DECLARED, {MINUTES: "0"}, f"its sweep is off, because {MINUTES} is not set or is 0, "),
+        (DECLARED, {MINUTES: "5"}, None),
+    ],
+)
+def test_the_refusal_says_which_part_of_the_sweep_is_missing(
+    line: str, variables: dict[str, str], refusal: str | None, tmp_path: Path
+) -> None:
+    small = SmallProject(tmp_path)
+    small.configure(**variables)
+    assert DECLARED in LOUNGE
+    small.write(LOUNGE.replace(DECLARED, line))
+    found = describe(Project.load(small.folder)).refusal
+    if refusal is None:
+        assert found is None
+        return
+    assert found is not None
+    assert f"the app has channels and {refusal}" in found
+    assert ("app.py needs" in found) is not bool(line)
+    assert f"the stage needs the variable {MINUTES}" in found
 
 
 def test_only_the_apps_own_functions_delete_the_rows_of_members() -> None:
