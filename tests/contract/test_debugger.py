@@ -5,13 +5,14 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import boto3
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.conftest import Serve
-from tests.field_cases.apps import run
+from tests.field_cases.apps import HANDLERS, run
 from tests.support.apps import HEAD, NO_DATABASE, SmallProject
 from tests.support.clients import receive
 from tests.support.gateways import SECONDS
@@ -167,6 +168,33 @@ def test_ctrl_c_ends_the_gateway_while_a_handler_has_stopped(
     terminal.type("\x03")
     assert "Traceback" not in terminal.rest()
     assert terminal.process.wait(SECONDS) in (0, 130)
+
+
+def test_the_import_of_the_app_stops_in_each_process(tmp_path: Path) -> None:
+    """The processes of both functions import app.py, and each waits for the terminal."""
+    small = SmallProject(tmp_path)
+    small.write(f"{HEAD}text = 'at import'\nbreakpoint()\nanswer = text.upper()\n{HANDLERS}")
+    command = (*LOCAL, "--no-reload", "--project-dir", str(small.folder), "--debug")
+    with Terminal(*command).open() as terminal:
+        for _ in range(2):
+            terminal.expect(r"-> answer = text.upper\(\)\r\n\(Pdb\) ")
+            terminal.type("p text\r")
+            terminal.expect(r"'at import'\r\n\(Pdb\) ")
+            terminal.type("n\r")  # stepping must not go on in the worker
+            terminal.expect(r"\(Pdb\) ")
+            terminal.type("c\r")
+        terminal.expect("Connect +")
+        terminal.type("\x03")
+        assert "Traceback" not in terminal.rest()
+
+
+def test_quitting_at_the_import_ends_the_gateway_in_one_line(tmp_path: Path) -> None:
+    small = SmallProject(tmp_path)
+    small.write(f"{HEAD}breakpoint()\nanswer = 1\n{HANDLERS}")
+    with Terminal(*LOCAL, "--project-dir", str(small.folder), "--debug").open() as terminal:
+        terminal.expect(r"\(Pdb\) ")
+        terminal.type("q\r")
+        assert "BdbQuit" in terminal.rest()
 
 
 def test_without_a_debugger_the_remedy_is_named(serve: Serve) -> None:

@@ -10,7 +10,7 @@ from decanter.gateway.management import CALLERS
 from decanter.local.functions.debugger import Ports, Terminal
 from decanter.local.functions.interpreter import Interpreter
 from decanter.local.functions.pool import Function
-from decanter.local.functions.process import Launch
+from decanter.local.functions.process import INIT_SECONDS, Launch
 from decanter.project.config import Project
 from decanter.project.credentials import (
     DUMMY_CREDENTIALS,
@@ -71,10 +71,12 @@ class Maker:
             self.log(name, request_id, line)
 
         environment = self._environment(name, full_name)
+        debugs = self.terminal or self.ports
         launch = Launch(
             self.project.directory,
             environment,
             log,
+            init_seconds=DEBUG_SECONDS if debugs else INIT_SECONDS,
             has_keys=access() is not None,
             python=self.python,
             is_current=self.is_current,
@@ -83,7 +85,6 @@ class Maker:
             names=partial(self._names, name),
             stage=self.project.chalice_stage,
         )
-        debugs = self.terminal or self.ports
         seconds = DEBUG_SECONDS if debugs else self.project.timeout(name, self.template)
         return Function(name, launch, seconds, arn)
 

@@ -22,6 +22,9 @@ from decanter.project.import_failure import import_failure
 LENGTH = struct.Struct("!I")
 WORKER = Path(__file__).with_name("worker.py")
 
+INIT_SECONDS = 60
+"""The time limit of the app's import, in seconds."""
+
 LAST_WORDS_SECONDS = 0.5
 """The seconds in which the rest of a process's output is read after the process has ended."""
 
@@ -57,7 +60,7 @@ class Launch:
     project: Path
     environment: Mapping[str, str]
     log: LogLine
-    init_seconds: float = 60
+    init_seconds: float = INIT_SECONDS
     has_keys: bool = False
     python: Interpreter = field(default_factory=Interpreter.own)
     is_current: Callable[[], bool] = lambda: True

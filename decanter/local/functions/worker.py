@@ -45,6 +45,7 @@ class Channel:
         self._sending = threading.Lock()
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._lent: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._is_receiving = False
 
     def send(self, message: dict[str, Any]) -> None:
         """Send one object. Any thread may call this method."""
@@ -63,6 +64,9 @@ class Channel:
 
     def start_receiving(self) -> None:
         """Queue the gateway's messages. End the process when the gateway has ended."""
+        if self._is_receiving:
+            return
+        self._is_receiving = True
 
         def receive() -> None:
             try:
@@ -78,6 +82,7 @@ class Channel:
 
     def borrow_terminal(self) -> None:
         """Wait until the gateway lends the terminal."""
+        self.start_receiving()  # `serve` has not done so if the import of the app stops
         self.send({"type": "borrow"})
         self._lent.get()
 
@@ -326,6 +331,7 @@ def work(arguments: argparse.Namespace, descriptor: int, inside: Any, outgoing: 
     except inside.LoadError as error:
         channel.send({"type": "failed", "declaration": error.report()})
         return
+    after()
     channel.send({"type": "ready", "declaration": declared})
     serve(Loaded(inside, module, app), channel, out, after)
 
