@@ -10,9 +10,8 @@ from decanter.aws.build_config import analysed
 from decanter.aws.references import FUNCTION
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
+from decanter.project.roles import DEFAULT_ROLE
 from decanter.project.stack import WEBSOCKET_API, integration, logical_id, role_id
-
-DEFAULT_ROLE = "DefaultRole"
 
 Section = dict[str, Any]
 

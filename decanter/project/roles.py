@@ -1,6 +1,6 @@
 """The role of each function on this machine, with the same rights as on AWS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +9,14 @@ from decanter.project import rights
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.declared_queue import QueueDeclaration
-from decanter.project.stack import Stack, role_id
+from decanter.project.stack import Stack, logical_id, role_id
 from decanter.project.template import TABLE, Template
 
 GENERATED = "function"
 """The name of the policy that `decanter template` writes into each role."""
+
+DEFAULT_ROLE = "DefaultRole"
+"""Chalice's role for the functions whose policy it derives from the code."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def roles(
     `environments` has the variables of each function, which contain the tables' names.
 
     Raises:
-        ProjectError: as in `rights.policy`.
+        ProjectError: as in `rights.policy`, or a role does not exist.
     """
     found = {}
     for function in declaration.functions:
@@ -95,7 +98,8 @@ def roles(
         resolved = tuple(it for each in statements if (it := resolve(each)) is not None)
         known = len(resolved) == len(statements) and _is_known(project, declaration, function)
         role = Role(f"{stack.name}-{function}", resolved, known)
-        found[function] = _with_template(role, function, template) if template else role
+        chalices = {DEFAULT_ROLE, *map(role_id, declaration.functions)}
+        found[function] = _with_template(role, function, template, chalices) if template else role
     return found
 
 
@@ -143,13 +147,29 @@ def _is_managed(project: Project | None, function: str) -> bool:
     return project is None or bool(project.scope(function).manage_iam_role)
 
 
-def _with_template(role: Role, function: str, template: Template) -> Role:
-    """Return the role with the policies that the merge template attaches to the role."""
+def _with_template(
+    role: Role, function: str, template: Template, chalices: Collection[str]
+) -> Role:
+    """Return the role with the policies that the merge template attaches to the role.
+
+    Args:
+        role: the function's usual role.
+        function: the function's configuration key.
+        template: the merge template, which may set another role.
+        chalices: the logical ids of the roles that Chalice may create.
+    """
     usual = role_id(function)
     try:
         name = template.role(function) or usual
     except ProjectError:
         return replace(role, statements=(), known=False)
+    if name != usual and not template.has(name):
+        if name in chalices:
+            return replace(role, statements=(), known=False)
+        raise ProjectError(
+            f"{function} has the role {name}, which neither the template nor Chalice creates: "
+            f"correct Resources.{logical_id(function)}.Properties.Role in the template"
+        )
     documents = [
         document
         for policy, document in template.policies(name)

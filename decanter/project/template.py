@@ -170,6 +170,10 @@ class Template:
             raise ProjectError(f"{self._source}: {function} has the role {role}, which is not here")
         return str(name)
 
+    def has(self, name: str) -> bool:
+        """True if the template has a resource with this logical id."""
+        return name in self._resources
+
     def policies(self, role: str) -> Iterator[tuple[str, Any]]:
         """Yield the name and the document of each policy of a role.
 

@@ -321,7 +321,12 @@ def test_the_templates_policies_are_added(kind: str, attached: Any, load: Load) 
 
 @pytest.mark.parametrize(
     ("role", "known"),
-    [("arn:aws:iam::1:role/x", False), ({"Fn::GetAtt": ["Own", "Arn"]}, True)],
+    [
+        ("arn:aws:iam::1:role/x", False),
+        ({"Fn::GetAtt": ["Own", "Arn"]}, True),
+        ({"Fn::GetAtt": ["DefaultRole", "Arn"]}, False),
+        ({"Fn::GetAtt": ["WebsocketConnectRole", "Arn"]}, False),
+    ],
 )
 def test_another_role_of_the_template_replaces_the_generated_one(
     role: Any, known: bool, load: Load
@@ -337,6 +342,15 @@ def test_another_role_of_the_template_replaces_the_generated_one(
     found = roles_of(project, declared)["websocket_message"]
     assert found.statements == ((S3,) if known else ())
     assert found.known is known
+
+
+def test_a_role_that_nobody_creates_is_refused(load: Load) -> None:
+    project, declared = load("")
+    resources = {"WebsocketMessage": {"Properties": {"Role": {"Fn::GetAtt": ["Owm", "Arn"]}}}}
+    path = project.directory / ".chalice" / "resources.json"
+    path.write_text(json.dumps({"Resources": resources}))
+    with pytest.raises(ProjectError, match="websocket_message has the role Owm, which neither the"):
+        roles_of(project, declared)
 
 
 @pytest.mark.parametrize("configured", [{}, {"autogen_policy": False}])
