@@ -27,9 +27,11 @@ Pair = tuple[str, str]
 
 Statement = Mapping[str, Any]
 
-_DYNAMODB = ("*", "dynamodb:")
 _SEEN = ("execute-api:",)
 """The prefixes of the IAM actions whose calls Decanter always observes on this machine."""
+
+_DYNAMODB = ("*", "dynamodb:")
+"""The prefixes of the IAM actions whose calls it observes in the embedded DynamoDB."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class Usage:
         """True if a statement allows calls that Decanter observes on this machine."""
         actions = statement.get("Action", [])
         listed = [actions] if isinstance(actions, str) else actions
-        seen = (*_SEEN, "sqs:") if self.grants.sees_sqs else _SEEN
-        seen += _DYNAMODB if self.grants.sees_dynamodb else ()
+        sqs = ("sqs:",) if self.grants.sees_sqs else ()
+        seen = (*_SEEN, *sqs, *(_DYNAMODB if self.grants.sees_dynamodb else ()))
         are_seen = [str(each).lower().startswith(seen) for each in listed]
         return statement.get("Effect") == "Allow" and bool(listed) and all(are_seen)

@@ -48,10 +48,10 @@ def refusals(functions: Iterable[Any], connect: Any, routes: Mapping[str, Any]) 
 def failing_routes(routes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the reasons why API Gateway has no such HTTP route, or its function always fails."""
     for path, entries in routes.items():
-        if not path.startswith("/") or path.endswith("/") and path != "/":
+        if not path.startswith("/") or (path.endswith("/") and path != "/"):
             yield (
-                f'the path of the HTTP route "{path}" must start with a slash and not end with one: '
-                f'write "/{path.strip("/")}"'
+                f'the path of the HTTP route "{path}" must start with a slash and not end with '
+                f'one: write "/{path.strip("/")}"'
             )
         for entry in entries.values():
             try:

@@ -86,7 +86,7 @@ class Quoting:
     def __getattr__(self, name: str) -> Any:
         message = f"Value '{WRITTEN}' or '{CONFIGURED}' failed"
         error = {"Error": {"Code": "ValidationException", "Message": message}}
-        raise ClientError(error, name)  # type: ignore[arg-type]
+        raise ClientError(error, name)
 
 
 def test_the_error_of_an_invalid_parameter_does_not_print_its_value(secretive: Stage) -> None:
