@@ -1,5 +1,6 @@
 """An imported app as it is after a deployment, with its API, tables and variables."""
 
+import gc
 import inspect
 import logging
 import sys
@@ -34,6 +35,9 @@ STAGE = "api"
 TIMEOUT_SECONDS = 60.0
 MEMORY_MB = 128
 """Chalice's defaults for an app without a project."""
+
+MOST_OBJECTS = 10_000
+"""The maximum number of objects to examine in the search for an app's routers and models."""
 
 logger = logging.getLogger(__name__)
 
@@ -211,8 +215,33 @@ def module_of(app: Any) -> ModuleType:
     for handler in app.websocket_handlers.values():
         function = inspect.unwrap(handler.handler_function)
         if function.__module__ in sys.modules:
-            return sys.modules[function.__module__]
+            return with_locals(sys.modules[function.__module__], app)
     return ModuleType("app")
+
+
+def with_locals(module: ModuleType, app: Any) -> ModuleType:
+    """Return a module of its own for an app that a function of the module has created.
+
+    It has the names of the module, and the routers and models that the app's functions refer to. It
+    does not have those of other apps that the functions of the same module have created.
+    """
+    functions = inside.handlers.called(app)[0]
+    local = [each for each in functions if "<locals>" in getattr(each, "__qualname__", "")]
+    found: dict[int, Any] = {id(app): app}
+    waiting: list[Any] = [*local]
+    for current in waiting:
+        if len(found) > MOST_OBJECTS:
+            return module
+        if id(current) not in found:
+            found[id(current)] = current
+            waiting += () if inside.handlers.is_shared(current) else gc.get_referents(current)
+    if not local:
+        return module
+    own = ModuleType(module.__name__)
+    # `getattr` would run code of the app's objects.
+    declaring = (it for it in found.values() if inspect.getattr_static(it, "__decanter__", None))
+    vars(own).update({**vars(module), **{f"<{n}>": it for n, it in enumerate(declaring)}})
+    return own
 
 
 def _file(module: ModuleType) -> Path | None:
