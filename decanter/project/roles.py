@@ -167,8 +167,8 @@ def _with_template(
         if name in chalices:
             return replace(role, statements=(), known=False)
         raise ProjectError(
-            f"{function} has the role {name}, which neither the template nor Chalice creates: "
-            f"correct Resources.{logical_id(function)}.Properties.Role in the template"
+            f"{function} has the role {name}, which the template does not have and Chalice does not "
+            f"create: correct Resources.{logical_id(function)}.Properties.Role in the template"
         )
     documents = [
         document

@@ -172,7 +172,7 @@ def test_a_group_of_a_fifo_queue_keeps_its_order(running: Running, sqs: Any) -> 
     assert numbers == sorted(numbers)
 
 
-def test_the_users_own_dynamodb_has_no_faults_beside_queues(project: Path) -> None:
+def test_an_app_with_queues_has_no_faults_of_the_users_own_dynamodb(project: Path) -> None:
     """The process of SQS runs, but no call to DynamoDB passes through it."""
     fault = b'{"target": "dynamodb", "action": "throttle"}'
     with gateway(project, *NO_DATABASE) as running:

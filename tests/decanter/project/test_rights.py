@@ -349,7 +349,9 @@ def test_a_role_that_nobody_creates_is_refused(load: Load) -> None:
     resources = {"WebsocketMessage": {"Properties": {"Role": {"Fn::GetAtt": ["Owm", "Arn"]}}}}
     path = project.directory / ".chalice" / "resources.json"
     path.write_text(json.dumps({"Resources": resources}))
-    with pytest.raises(ProjectError, match="websocket_message has the role Owm, which neither the"):
+    with pytest.raises(
+        ProjectError, match="websocket_message has the role Owm, which the template does"
+    ):
         roles_of(project, declared)
 
 
