@@ -167,7 +167,7 @@ def _with_template(
         if name in chalices:
             return replace(role, statements=(), known=False)
         raise ProjectError(
-            f"{function} has the role {name}, which the template does not have and Chalice does not "
+            f"{function} has the role {name}, which the template lacks and Chalice does not "
             f"create: correct Resources.{logical_id(function)}.Properties.Role in the template"
         )
     documents = [

@@ -350,7 +350,7 @@ def test_a_role_that_nobody_creates_is_refused(load: Load) -> None:
     path = project.directory / ".chalice" / "resources.json"
     path.write_text(json.dumps({"Resources": resources}))
     with pytest.raises(
-        ProjectError, match="websocket_message has the role Owm, which the template does"
+        ProjectError, match="websocket_message has the role Owm, which the template lacks"
     ):
         roles_of(project, declared)
 
