@@ -42,6 +42,7 @@ class Job(JobModel):
 router = Router(
     "$request.body.action", connections=Connection, queue=Queue("broadcasts", concurrency=2)
 )
+app.router = router
 sweep = scheduled_sweep(app, router, {"DECANTER_SWEEP_MINUTES": "5"})
 app.register_blueprint(publish_route(router))
 

@@ -26,7 +26,7 @@ from decanter.runtime.logs import EventLine
 from decanter.runtime.routing.connection_event import Handshake, Hello, Refused, TokenExpired
 from decanter.runtime.routing.request import Request
 from decanter.runtime.routing.response import Response, response_of
-from decanter.runtime.routing.routes import DEFAULT
+from decanter.runtime.routing.routes import DEFAULT, run_hooks
 
 SERVER_ERROR = 500
 
@@ -73,8 +73,7 @@ class ChannelEvent:
 
     def admit(self) -> None:
         """Run the message hooks for the frame."""
-        for hook in self._router.message_hooks:
-            hook(self._request)
+        run_hooks(self._router.message_hooks, self._request)
 
     def authenticate(self, session: Session, command: Command) -> Welcome:
         """Call the authenticate hook. Without a hook, every client is accepted."""
@@ -83,7 +82,7 @@ class ChannelEvent:
         data = None if command.data is None else jsontext.parse(command.data)
         hello = Hello(self._handshake(session), command.text("token"), data)
         try:
-            self._router.authenticator(hello)
+            run_hooks([self._router.authenticator], hello)
         except TokenExpired:
             raise ReplyError(TOKEN_EXPIRED) from None
         except Refused as refusal:
@@ -110,7 +109,7 @@ class ChannelEvent:
         if check is None:
             return
         try:
-            check(subscription)
+            run_hooks([check], subscription)
         except TokenExpired:
             raise ReplyError(TOKEN_EXPIRED) from None
         except Refused as refusal:

@@ -27,7 +27,7 @@ from decanter.runtime.recipients import Connections, Removed
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
 from decanter.runtime.routing.request import Request, error_frame
 from decanter.runtime.routing.response import Response
-from decanter.runtime.routing.routes import DEFAULT, Route
+from decanter.runtime.routing.routes import DEFAULT, Route, run_hooks
 from decanter.runtime.routing.selection import SelectionExpression
 from decanter.runtime.routing.sending import Sending
 from decanter.runtime.transports import open_transport
@@ -129,11 +129,10 @@ class Router(Sending):
 
     def _admit(self, event: Event) -> Response:
         handshake = Handshake(event)
-        for hook in self.connect_hooks:
-            hook(handshake)
+        run_hooks(self.connect_hooks, handshake)
         if self.wire is None and self.authenticator is not None:
             hello = Hello(handshake)
-            self.authenticator(hello)
+            run_hooks([self.authenticator], hello)
             handshake.attributes["identity"] = hello.identity
             handshake.attributes["identity_expires_at"] = hello.expires_at
         self.connections.record(event, **handshake.attributes)
@@ -211,8 +210,7 @@ class Router(Sending):
 
     def _answer(self, request: Request, line: EventLine) -> Response:
         def work() -> Response:
-            for hook in self.message_hooks:
-                hook(request)
+            run_hooks(self.message_hooks, request)
             return self._answer_by(self._select(request), request)
 
         return self._handled(work, request, line)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from decanter.runtime.errors import DeclarationError, Forbidden
+from decanter.runtime.errors import ConfigurationError, DeclarationError, Forbidden
 from decanter.runtime.functions import (
     check_called,
     check_function,
@@ -77,6 +77,20 @@ class Route(NamedTuple):
 
 def _wrapped(around: Middleware, inner: GetResponse) -> GetResponse:
     return lambda request: request.response_of(around(request, inner))
+
+
+def run_hooks(hooks: Iterable[Callable[[Any], object]], given: Any) -> None:
+    """Call hooks that may refuse a client or a message.
+
+    Raises:
+        ConfigurationError: a hook returns False, which would refuse nothing.
+    """
+    for hook in hooks:
+        if hook(given) is False:
+            refusal = "Forbidden" if isinstance(given, Request) else "Refused"
+            raise ConfigurationError(
+                f"{place(hook)} returned False, but a hook refuses with `raise {refusal}`"
+            )
 
 
 DEFAULT = "$default"

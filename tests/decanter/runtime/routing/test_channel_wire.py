@@ -153,6 +153,29 @@ def test_an_error_answers_its_command(
     assert [type(each) for each in client.errors] == [ZeroDivisionError] * (code == 100)
 
 
+def is_allowed(_: object) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("declared", ["message_hooks", "authenticator", "check_subscription"])
+def test_a_hook_that_returns_false_accepts_nothing(
+    client: WebSocketClient, declared: str, log_lines: LogLines
+) -> None:
+    ann, router = Peer(client, "ann"), client.app.router
+    hooks: dict[str, Any] = {"message_hooks": [is_allowed], "authenticator": is_allowed}
+    if declared == "check_subscription":
+        router.authenticator.check_subscription = is_allowed
+    else:
+        setattr(router, declared, hooks[declared])
+    refused = (
+        Peer(client, "bob").hello
+        if declared == "authenticator"
+        else ann.ask("subscribe", channel="chat:1", token="t")
+    )
+    assert refused["code"] == 100
+    assert "is_allowed" in log_lines()[-1]["error"]
+
+
 def test_routes_answer_calls(client: WebSocketClient) -> None:
     ann = Peer(client, "ann")
     assert ann.ask("rpc", method="echo", data={"n": 1.0}) == {"data": {"got": {"n": 1.0}}}

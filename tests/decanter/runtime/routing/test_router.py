@@ -723,6 +723,31 @@ def test_only_one_hook_authenticates_and_the_table_must_store_identities(service
         Router("$request.body.message", connections=plain).authenticate(who)
 
 
+@pytest.mark.parametrize(
+    ("declare", "event", "refusal"),
+    [
+        ("on_connect", connect_event(connectionId="New"), "Refused"),
+        ("authenticate", connect_event(connectionId="New"), "Refused"),
+        ("on_message", message_event('{"message": "echo"}'), "Forbidden"),
+    ],
+)
+def test_a_hook_that_returns_false_accepts_nothing(
+    service: Service, declare: str, event: Any, refusal: str, log_lines: LogLines
+) -> None:
+    def is_allowed(_: object) -> bool:
+        return False
+
+    getattr(service.router, declare)(is_allowed)
+    assert service.router.handle(event)["statusCode"] == 500
+    assert ("New" in service.connections.rows, service.requests) == (False, [])
+    (line,) = log_lines()
+    assert (line["level"], line["outcome"]) == ("ERROR", "internal")
+    place = f"is_allowed ({__name__})"
+    assert line["error"] == (
+        f"ConfigurationError: {place} returned False, but a hook refuses with `raise {refusal}`"
+    )
+
+
 # ------------------------------------------------------------------------------ a scheduled sweep
 
 
