@@ -176,12 +176,12 @@ def declaration(
     Raises:
         LoadError: a declaration is invalid, or a function of the app cannot work.
     """
-    lines = parentheses.missing_parentheses(own_modules(module).values())
-    for text in (*lines, *mistakes.refusals(*handlers.called(app))):
+    lines = parentheses.missing_parentheses(own := own_modules(module).values())
+    for text in (*lines, *mistakes.refusals(*handlers.called(app), own)):
         raise LoadError("declaration_error", text)
     declared = declarations(module)
     rights = rights_of(app)
-    unused = mistakes.unused_routes(own_modules(module).values())
+    unused = mistakes.unused_routes(own)
     faults = handlers.faults(app, module)
     faults += [handlers.Fault(each.text, certain=False) for each in unused]
     if is_alone:

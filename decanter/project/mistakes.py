@@ -14,17 +14,23 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 ROUTES, ROUTER = "decanter.runtime.routing.routes", "decanter.runtime.routing.router"
+CHANNELS = "decanter.runtime.channels.declaration"
 NO_RUNNER = (
     "no Lambda function, route or hook of the app runs this function, or a decorator between them "
     "hides it. Put @uses directly below the decorator of Chalice or of the router"
 )
 
 
-def refusals(functions: Iterable[Any], connect: Any, routes: Mapping[str, Any]) -> Iterator[str]:
+def refusals(
+    functions: Iterable[Any],
+    connect: Any,
+    routes: Mapping[str, Any],
+    modules: Iterable[ModuleType],
+) -> Iterator[str]:
     """Yield the reasons why the app accepts clients or events, but does not handle them.
 
     `functions` are the functions that Chalice calls. `connect` is the one for `$connect`, or None.
-    `routes` has the entry of each HTTP route, by path and method.
+    `routes` has the entry of each HTTP route, by path and method. `modules` are those of the app.
     """
     for function in functions:
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -43,6 +49,12 @@ def refusals(functions: Iterable[Any], connect: Any, routes: Mapping[str, Any]) 
             f"the router refuses: write return {call}"
         )
     yield from failing_routes(routes)
+    for function, what in deciding(modules):
+        if returns_nothing(function):
+            yield (
+                f"{place(function)} returns no value, so no client may {what}: write return True "
+                "for the clients that may"
+            )
 
 
 def failing_routes(routes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -66,6 +78,34 @@ def failing_routes(routes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
                     f"calls it with ({', '.join(entry.view_args)}), as its path {path} has them: "
                     "use the same names in both"
                 )
+
+
+def deciding(modules: Iterable[ModuleType]) -> Iterator[tuple[Any, str]]:
+    """Yield the functions that decide what a client may do, each with what it decides."""
+    channel = getattr(sys.modules.get(CHANNELS), "Channel", None)
+    routes = [getattr(sys.modules.get(ROUTES), "Routes", None)]
+    routes.append(getattr(sys.modules.get(ROUTER), "Router", None))
+    for value in (it for module in modules for it in [*vars(module).values()]):
+        if type(value) is channel:
+            yield value.authorize, f"subscribe to {value.pattern.source!r}"
+        elif type(value) in routes:
+            for key, route in value.declared.items():
+                yield route.allow, f"use route {key!r}"
+
+
+def returns_nothing(function: Any) -> bool:
+    """Return True if a function, according to its source, can only return None."""
+    try:
+        # The code object, because `getsource` of a wrapper returns the source of another function.
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function.__code__)))
+    except (AttributeError, OSError, SyntaxError, TypeError):
+        return False
+    if not isinstance(tree.body[0], ast.FunctionDef):  # such as the statement with a lambda
+        return False
+    return not any(
+        isinstance(node, ast.Raise) or (isinstance(node, ast.Return) and node.value is not None)
+        for node in ast.walk(tree)
+    )
 
 
 def place(function: Any) -> str:

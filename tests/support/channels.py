@@ -84,6 +84,7 @@ class RecordingApp:
         self.told: list[tuple[str, str, str]] = []
         self.called: list[tuple[str, Json | None]] = []
         self.errors: list[Exception] = []
+        self.notes: list[str] = []
         self.welcome: Welcome | None = None
 
     def admit(self) -> None:
@@ -113,6 +114,9 @@ class RecordingApp:
 
     def failed(self, error: Exception) -> None:
         self.errors.append(error)
+
+    def note(self, reason: str) -> None:
+        self.notes.append(reason)
 
 
 class Stage:

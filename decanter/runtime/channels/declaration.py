@@ -133,9 +133,26 @@ class Channel:
         self.publish, self._taken = function, taken
         return function
 
-    def may_listen(self, subscription: Subscription, values: dict[str, str]) -> bool:
-        """Return True if `authorize` returns exactly True. Other truthy values do not count."""
-        return self.authorize(subscription, **{name: values[name] for name in self._asked}) is True
+    def check(
+        self, subscription: Subscription, values: dict[str, str], note: Callable[[str], None]
+    ) -> None:
+        """Check that `authorize` returns exactly True. Other truthy values do not count.
+
+        Args:
+            subscription: the client's request.
+            values: the values in the channel's name.
+            note: called with a text for the log, if the function returns neither True nor False.
+
+        Raises:
+            ReplyError: code 103, if the client may not subscribe.
+        """
+        answer = self.authorize(subscription, **{name: values[name] for name in self._asked})
+        if answer is True:
+            return
+        if answer is not False:
+            kind = "None" if answer is None else f"a value of type {type(answer).__name__}"
+            note(f"{place(self.authorize)} returned {kind}, not True or False")
+        raise ReplyError(PERMISSION_DENIED)
 
     def accept(
         self, publication: Publication[Any], text: Json | None, values: dict[str, str]

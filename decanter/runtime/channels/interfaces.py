@@ -178,3 +178,7 @@ class App(Protocol):
     def failed(self, error: Exception) -> None:
         """Log an exception that the client did not cause."""
         ...
+
+    def note(self, reason: str) -> None:
+        """Add a reason to the event's log line."""
+        ...

@@ -34,6 +34,7 @@ from decanter.runtime.channels.codes import (
 from decanter.runtime.channels.declaration import Channel, Channels, Publication, Subscription
 from decanter.runtime.channels.interfaces import App, Grant, Member, Session, Store
 from decanter.runtime.errors import MessageError
+from decanter.runtime.functions import place
 
 MOST_CHANNELS = 128
 MOST_NAME_BYTES = 4096
@@ -256,8 +257,7 @@ class Frame:
         )
         if subscription.token:
             self._app.check_token(subscription)
-        if not channel.may_listen(subscription, values):
-            raise ReplyError(PERMISSION_DENIED)
+        channel.check(subscription, values, self._app.note)
         if subscription.expires_at and subscription.expires_at <= self._now():
             raise ReplyError(TOKEN_EXPIRED if subscription.token else EXPIRED)
         return subscription
@@ -323,7 +323,9 @@ class Frame:
         member = self._listener(name, channel, values)
         publication = Publication[Any](name, session.identity, session.connection_id, None)
         result = channel.accept(publication, command.data, values)
-        if result is not None:
+        if result is None:
+            self._app.note(f"{place(channel.publish)} returned None, so nothing is published")
+        else:
             push = codec.publication(name, codec.text_of(result), member.as_seen())
             self._app.publish(name, push)
         return {}
@@ -334,8 +336,7 @@ class Frame:
         if (member := self._store.member(name, session.connection_id)) is not None:
             return member
         subscription = Subscription(name, session.identity, session.connection_id)
-        if not channel.may_listen(subscription, values):
-            raise ReplyError(PERMISSION_DENIED)
+        channel.check(subscription, values, self._app.note)
         info = None if subscription.info is None else codec.text_of(subscription.info)
         return Member(*session[:2], session.identity, session.info, info)
 

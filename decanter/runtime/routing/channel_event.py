@@ -86,7 +86,7 @@ class ChannelEvent:
         except TokenExpired:
             raise ReplyError(TOKEN_EXPIRED) from None
         except Refused as refusal:
-            self._line.add(reason=str(refusal))
+            self.note(str(refusal))
             if refusal.status >= SERVER_ERROR:
                 raise ReplyError(INTERNAL) from None
             raise Disconnect(INVALID_TOKEN) from None
@@ -113,7 +113,7 @@ class ChannelEvent:
         except TokenExpired:
             raise ReplyError(TOKEN_EXPIRED) from None
         except Refused as refusal:
-            self._line.add(reason=str(refusal))
+            self.note(str(refusal))
             raise ReplyError(
                 INTERNAL if refusal.status >= SERVER_ERROR else PERMISSION_DENIED
             ) from None
@@ -160,6 +160,10 @@ class ChannelEvent:
         """Add an exception to the event's log line."""
         self.errors.append(error)
         self._line.add_error(error)
+
+    def note(self, reason: str) -> None:
+        """Add a reason to the event's log line."""
+        self._line.add(reason=reason)
 
     def _made(self, kind: Any, data: Json | None) -> Any:
         request = self._request

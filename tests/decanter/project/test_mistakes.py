@@ -92,6 +92,63 @@ def test_a_discarded_answer_to_a_handshake_is_refused(
     assert refused.value.detail == ""
 
 
+CHANNEL = """
+from decanter import ReplyError, Subscription
+from chalicelib.live import kept
+{decorator}
+def chat(subscription):
+    {body}
+router.channel("open")(lambda subscription: True)
+"""
+KEPT = """
+import functools
+def kept(function):
+    @functools.wraps(function)
+    def wrapper(subscription):
+        function(subscription)
+        return True
+    return wrapper
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "decorator", "is_refused"),
+    [
+        ("subscription.identity is not None", "", True),
+        ("if subscription.identity:\n        return", "", True),
+        ("...", "", True),
+        ("return subscription.identity is not None", "", False),
+        ("raise ReplyError(103)", "", False),
+        ("print(subscription)", "@kept", False),
+    ],
+)
+def test_a_channel_function_that_returns_nothing_is_refused(
+    small: SmallProject, body: str, decorator: str, *, is_refused: bool
+) -> None:
+    (small.folder / "chalicelib" / "live.py").write_text(KEPT)
+    declared = CHANNEL.format(body=body, decorator=f'@router.channel("chat")\n{decorator}')
+    source = FRAMEWORK.replace("ConnectionModel", "IdentifiedModel") + declared
+    if not is_refused:
+        described(small, source)
+        return
+    with pytest.raises(ProjectError) as refused:
+        described(small, source)
+    assert str(refused.value) == (
+        "chat (app) returns no value, so no client may subscribe to 'chat': write return True for "
+        "the clients that may"
+    )
+
+
+def test_an_allow_that_returns_nothing_is_refused(small: SmallProject) -> None:
+    (small.folder / "chalicelib" / "live.py").write_text(LIVE)
+    allow = "def allowed(request):\n    request.identity is not None\n"
+    route = '@router.route("move", allow=allowed)\ndef move(request): ...\n'
+    with pytest.raises(
+        ProjectError, match=r"allowed \(app\) returns no value, .* use route 'move'"
+    ):
+        described(small, f"{FRAMEWORK}\n{allow}\n{route}")
+
+
 def test_the_other_handlers_may_discard_the_answer(small: SmallProject) -> None:
     """API Gateway does not use the result of a message or of a disconnect event."""
     head, _, rest = FRAMEWORK.partition("@app.on_ws_disconnect()")

@@ -1,5 +1,6 @@
 """The declaration of channels: the functions, their parameters, the types of publications."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +34,27 @@ def test_a_function_takes_variables_of_its_pattern(function: Any) -> None:
         Channel("chat:{room}", function)
 
 
-@pytest.mark.parametrize("answer", [1, "yes", None, object(), False])
-def test_a_client_may_listen_only_if_the_answer_is_true(answer: object) -> None:
-    channel = Channel("news", lambda subscription: answer)
-    assert not channel.may_listen(Subscription("news", None, "c"), {})
-    assert Channel("news", lambda _: True).may_listen(Subscription("news", None, "c"), {})
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (1, "a value of type int"),
+        ("yes", "a value of type str"),
+        ([], "a value of type list"),
+        (None, "None"),
+        (False, ""),
+        (True, ""),
+    ],
+)
+def test_a_client_may_listen_only_if_the_answer_is_true(answer: object, said: str) -> None:
+    def news(subscription: Subscription) -> object:
+        return answer
+
+    refused = nullcontext() if answer is True else pytest.raises(ReplyError, match="103")
+    notes: list[str] = []
+    with refused:
+        Channel("news", news).check(Subscription("news", None, "c"), {}, notes.append)
+    expected = f"news ({__name__}) returned {said}, not True or False"
+    assert notes == ([expected] if said else [])
 
 
 def test_two_patterns_for_one_name_are_refused() -> None:

@@ -202,6 +202,7 @@ def test_a_client_that_may_listen_may_publish(stage: Stage, *, is_member: bool) 
     }
     sent(stage, 5, "publish", channel="chat:1", data=None)
     assert len(stage.app.published) == 1
+    assert stage.app.notes == [f"say ({__name__}) returned None, so nothing is published"]
 
 
 @pytest.mark.parametrize(

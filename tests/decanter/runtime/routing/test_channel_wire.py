@@ -153,6 +153,16 @@ def test_an_error_answers_its_command(
     assert [type(each) for each in client.errors] == [ZeroDivisionError] * (code == 100)
 
 
+def test_the_log_says_which_function_refused_without_an_answer(
+    client: WebSocketClient, log_lines: LogLines
+) -> None:
+    ann = Peer(client, "ann")
+    channel = client.app.router.wire.channels.find("raw")[0]
+    channel.authorize = lambda subscription: None
+    assert ann.ask("subscribe", channel="raw")["code"] == 103
+    assert log_lines()[-1]["reason"] == f"<lambda> ({__name__}) returned None, not True or False"
+
+
 def is_allowed(_: object) -> bool:
     return False
 
