@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from decanter.runtime.errors import DeclarationError
@@ -41,6 +41,30 @@ def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
                     f"as in {example}"
                 ) from None
             return decorator(*args, **kwargs)
+
+        return checked
+
+    return check
+
+
+def complete(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Refuse a call of a public function without a needed argument, or with too many.
+
+    Args:
+        example: how to write the call; it is part of the error's text.
+    """
+
+    def check(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return function(*args, **kwargs)
+            except TypeError:
+                try:
+                    inspect.signature(function).bind(*args, **kwargs)
+                except TypeError as error:
+                    raise DeclarationError(f"{error}: write {example}") from None
+                raise
 
         return checked
 
@@ -100,6 +124,26 @@ def check_derived(where: str, given: object, base: type) -> None:
     if not is_derived(given, base):
         raise DeclarationError(
             f"{where} {name_of(given)} must be a class derived from {base.__name__}"
+        )
+
+
+def check_table(where: str, model: Any, decorator: str) -> None:
+    """Check that a model is a class with a decorator such as `@table`.
+
+    Objects that are not models pass, because tests use their own tables.
+    """
+    is_declared = isinstance(model, type) and hasattr(getattr(model, "Meta", None), "variable")
+    if hasattr(model, "_get_connection") and not is_declared:
+        raise DeclarationError(
+            f"{where} {name_of(model)} is not a declared table: give a class with {decorator}"
+        )
+
+
+def check_environment(where: str, given: object) -> None:
+    """Check that an argument is a mapping of variables, not the value of one."""
+    if not isinstance(given, Mapping):
+        raise DeclarationError(
+            f"{where} does not take {name_of(given)}: set its environment variables instead"
         )
 
 

@@ -86,6 +86,8 @@ class ReplyError(DecanterError):
 
     def __init__(self, code: int, text: str = "", *, temporary: bool | None = None) -> None:
         super().__init__(code, text)
+        if not isinstance(code, int):
+            raise TypeError(f"the code of an error is a whole number, not {code!r}")
         self.code = code
         self.text = text or TEXTS.get(code, "error")
         self.temporary = code in TEMPORARY if temporary is None else temporary
@@ -104,8 +106,8 @@ class Disconnect(DecanterError):
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(code, reason)
-        if not 3000 <= code <= 4999:
-            raise ValueError(f"a disconnect code is from 3000 to 4999, not {code}")
+        if code not in range(3000, 5000):
+            raise ValueError(f"a disconnect code is from 3000 to 4999, not {code!r}")
         self.code = code
         self.reason = reason or REASONS.get(code, "disconnected")
 

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from decanter.runtime.errors import SettingError
+from decanter.runtime.functions import check_environment
 from decanter.runtime.logs import log
 from decanter.runtime.routing.connection_event import Handshake, Refused
 
@@ -54,6 +55,7 @@ class AllowedOrigins:
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        check_environment("AllowedOrigins", environ)
         self._environ = environ
         self._allowed: frozenset[Origin | str] | None = None
 

@@ -29,7 +29,7 @@ from pynamodb.expressions.update import Action
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import Flooding, RateLimited, SettingError
-from decanter.runtime.functions import check_derived
+from decanter.runtime.functions import check_derived, check_environment, check_table, complete
 from decanter.runtime.routing.request import Request
 from decanter.runtime.settings import number
 from decanter.runtime.store.connections import Actions, ConnectionModel
@@ -118,6 +118,7 @@ class RateLimit:
         DeclarationError: the connection table's model is not a `RateLimitedModel`.
     """
 
+    @complete("RateLimit(Connection)")
     def __init__(
         self,
         connections: type[RateLimitedModel],
@@ -125,6 +126,8 @@ class RateLimit:
         clock: Clock | None = None,
     ) -> None:
         check_derived("RateLimit:", connections, RateLimitedModel)
+        check_table("RateLimit:", connections, "@connection_table")
+        check_environment("RateLimit", environ)
         self._connections = connections
         self._environ = environ
         self._clock = clock or Clock()

@@ -33,6 +33,7 @@ from urllib.request import urlopen
 
 from decanter.runtime.clock import Clock
 from decanter.runtime.errors import ConfigurationError, SettingError
+from decanter.runtime.functions import check_environment
 from decanter.runtime.logs import log
 from decanter.runtime.routing.connection_event import Handshake, Hello, Refused, TokenExpired
 from decanter.runtime.settings import number, url_of
@@ -197,6 +198,7 @@ class WebTokens:
         fetch: Fetch = fetch_json,
         clock: Clock | None = None,
     ) -> None:
+        check_environment("WebTokens", environ)
         self._environ = environ
         self._fetch = fetch
         self._clock = clock or Clock()

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from chalice.app import BadRequestError, Blueprint, IAMAuthorizer, Response
 
-from decanter.runtime.errors import PoisonError
+from decanter.runtime.errors import DeclarationError, PoisonError
 from decanter.runtime.fanout.outbox import Outboxes
+from decanter.runtime.functions import complete, name_of
 from decanter.runtime.publishing.publisher import Publisher
 from decanter.runtime.publishing.queue import Queue
 from decanter.runtime.rights import uses
@@ -26,6 +27,7 @@ class Sends(Protocol):
     queue: Queue | None
 
 
+@complete("publish_route(router)")
 def publish_route(router: Sends) -> Blueprint:
     """Return a Blueprint with `POST /publish` for callers with a valid AWS signature.
 
@@ -34,6 +36,8 @@ def publish_route(router: Sends) -> Blueprint:
     of the request is not a valid message, or if the message needs a missing queue, the status is
     400.
     """
+    if not hasattr(router, "outboxes"):
+        raise DeclarationError(f"publish_route({name_of(router)}): give the app's Router")
     blueprint, publisher = Blueprint(__name__), Publisher(router.outboxes)
 
     @blueprint.route(PATH, methods=["POST"], authorizer=IAMAuthorizer())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError, SettingError
+from decanter.runtime.functions import check_derived, check_table, complete, name_of
 from decanter.runtime.recipients import MOST_SEGMENTS
 
 if TYPE_CHECKING:
@@ -44,18 +45,26 @@ class Queue:
         DeclarationError: an argument is invalid.
     """
 
+    @complete('Queue("broadcasts")')
     def __init__(
         self, name: str, *, jobs: "type[JobModel] | None" = None, concurrency: int = 2
     ) -> None:
-        if not NAME.fullmatch(name):
+        is_text = isinstance(name, str)
+        if not is_text or not NAME.fullmatch(name):
             raise DeclarationError(
-                f"Queue({name!r}): a name has 1 to 80 letters, digits, hyphens and underscores"
+                f"Queue({name_of(name)}): a name has 1 to 80 letters, digits, hyphens and "
+                "underscores"
             )
-        if not LEAST_WORKERS <= concurrency <= MOST_SEGMENTS:
+        if type(concurrency) is not int or not LEAST_WORKERS <= concurrency <= MOST_SEGMENTS:
             raise DeclarationError(
                 f"Queue({name!r}): concurrency={concurrency!r} is not from {LEAST_WORKERS} to "
                 f"{MOST_SEGMENTS}, which Lambda allows"
             )
+        if jobs is not None:
+            from decanter.runtime.store.jobs import JobModel
+
+            check_derived(f"Queue({name!r}): jobs", jobs, JobModel)
+            check_table(f"Queue({name!r}): jobs", jobs, "@job_table")
         self.name = name
         self.jobs = jobs
         self.concurrency = concurrency

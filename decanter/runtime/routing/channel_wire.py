@@ -28,7 +28,7 @@ from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.fanout.report import Report
 from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.fanout.workers import Workers
-from decanter.runtime.functions import check_derived
+from decanter.runtime.functions import check_derived, check_table
 from decanter.runtime.logs import EventLine
 from decanter.runtime.recipients import UNGREETED, Recipient, Removed
 from decanter.runtime.routing.channel_event import ChannelEvent
@@ -63,7 +63,9 @@ class ChannelWire(Wire):
     ) -> None:
         check_derived("@router.channel: the connection table", connections, IdentifiedModel)
         if subscriptions is not None:
-            check_derived("Router: the subscription table", subscriptions, SubscriptionModel)
+            where = "Router: the subscription table"
+            check_derived(where, subscriptions, SubscriptionModel)
+            check_table(where, subscriptions, "@subscription_table")
         self._router = router
         self._clock = clock
         self.channels = Channels()

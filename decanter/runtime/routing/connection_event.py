@@ -25,8 +25,8 @@ class Refused(DecanterError):
 
     def __init__(self, status: int = 403, reason: str = "") -> None:
         super().__init__(status, reason)
-        if not 400 <= status <= 599:
-            raise ValueError(f"a connection is refused with a status of 400 to 599, not {status}")
+        if status not in range(400, 600):
+            raise ValueError(f"a connection is refused with a status of 400 to 599, not {status!r}")
         self.status = status
         self.reason = reason
 

@@ -21,7 +21,7 @@ from decanter.runtime.errors import (
 )
 from decanter.runtime.fanout.disconnect_hooks import CallHooks, log_failures
 from decanter.runtime.fanout.outbox import OpenTransport, Outbox
-from decanter.runtime.functions import name_of, place, without_parentheses
+from decanter.runtime.functions import complete, name_of, place, without_parentheses
 from decanter.runtime.logs import EventLine
 from decanter.runtime.recipients import Connections, Removed
 from decanter.runtime.routing.connection_event import Disconnection, Handshake, Hello, Refused
@@ -58,6 +58,7 @@ class Router(Sending):
         DeclarationError: an argument is invalid.
     """
 
+    @complete('Router("$request.body.name", connections=Connection)')
     def __init__(
         self,
         expression: str,

@@ -7,6 +7,7 @@ from decanter.runtime.errors import ConfigurationError, DeclarationError, Forbid
 from decanter.runtime.functions import (
     check_called,
     check_function,
+    complete,
     is_derived,
     name_of,
     place,
@@ -123,6 +124,7 @@ class Routes:
         self.error_handlers: dict[type[Exception], ErrorHandler] = {}
         self._closed = ""
 
+    @complete('@router.route("name")')
     def route(
         self, route_key: str, operation_name: str | None = None, *, allow: Allow | None = None
     ) -> Callable[[R], R]:
@@ -138,6 +140,10 @@ class Routes:
                 supported, or the declaration is too late.
         """
         check_called("route", route_key, '"{}"', is_valid=isinstance(route_key, str))
+        if not isinstance(operation_name, str | None):
+            raise DeclarationError(
+                f"route {route_key!r}: operation_name={name_of(operation_name)} must be a string"
+            )
 
         def declare(function: R) -> R:
             self._check(f"route {route_key!r} of", function)
@@ -191,6 +197,7 @@ class Routes:
         self.around.append(function)
         return function
 
+    @complete("@router.on_error(Exception)")
     def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
         """Declare the handler of an exception: `function(request, error)`.
 
@@ -213,6 +220,7 @@ class Routes:
 
         return declare
 
+    @complete("router.include(chat.routes)")
     def include(self, routes: "Routes") -> None:
         """Add another module's declarations.
 
@@ -222,7 +230,9 @@ class Routes:
             DeclarationError: the argument is not a `Routes` object, a route is declared twice, an
                 exception has two handlers, or the declaration is too late.
         """
-        if not isinstance(routes, Routes):
+        is_module = isinstance(routes, Routes)
+        # A router would keep its authenticate hook and its channels.
+        if not is_module or routes is self or hasattr(routes, "authenticate"):
             raise DeclarationError(
                 f"router.include({name_of(routes)}): include the Routes object of a module, as in "
                 "router.include(chat.routes)"

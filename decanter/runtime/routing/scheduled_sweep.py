@@ -4,10 +4,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from decanter.runtime.errors import DeclarationError
+from decanter.runtime.functions import check_environment, complete, name_of
 from decanter.runtime.routing.router import Router
 from decanter.runtime.settings import sweep_minutes
 
 
+@complete("sweep = scheduled_sweep(app, router)")
 def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.environ) -> Any:
     """Declare the scheduled function that sweeps.
 
@@ -22,6 +25,12 @@ def scheduled_sweep(app: Any, router: Router, environ: Mapping[str, str] = os.en
     Raises:
         SettingError: the variable is not a whole number of minutes from 0 to 120.
     """
+    if not (hasattr(app, "schedule") and isinstance(router, Router)):
+        raise DeclarationError(
+            f"scheduled_sweep({name_of(app)}, {name_of(router)}): write "
+            "sweep = scheduled_sweep(app, router), with the Chalice app and its Router"
+        )
+    check_environment("scheduled_sweep", environ)
     minutes = sweep_minutes(environ)
     if minutes is None:
         return None

@@ -19,6 +19,7 @@ import re
 from typing import Any, NamedTuple
 
 from decanter.runtime.errors import DeclarationError
+from decanter.runtime.functions import name_of
 
 _PIECE = re.compile(
     r"""
@@ -45,6 +46,11 @@ class SelectionExpression(NamedTuple):
     @classmethod
     def parse(cls, source: str) -> "SelectionExpression":
         """Check an expression. Raise DeclarationError if it is invalid."""
+        if not isinstance(source, str):
+            raise DeclarationError(
+                f"a route selection expression is a string such as $request.body.name, not "
+                f"{name_of(source)}"
+            )
         pieces: list[str | Path] = []
         position = 0
         while match := _PIECE.match(source, position):

@@ -11,7 +11,7 @@ from decanter.runtime.fanout.disconnect_hooks import CallHooks
 from decanter.runtime.fanout.frame import Frame
 from decanter.runtime.fanout.outbox import OpenTransport, Outbox, Outboxes
 from decanter.runtime.fanout.report import Report
-from decanter.runtime.functions import check_called, check_flags, name_of
+from decanter.runtime.functions import check_called, check_flags, check_table, complete, name_of
 from decanter.runtime.recipients import BEGINNING, Connections
 from decanter.runtime.routing.routes import Routes
 
@@ -39,6 +39,7 @@ class Sending(Routes):
     ) -> None:
         super().__init__()
         _check("connections", connections, "identity_end", "a class derived from ConnectionModel")
+        check_table("Router: connections", connections, "@connection_table")
         if queue is not None:
             _check("queue", queue, "concurrency", 'a Queue, such as Queue("broadcasts")')
         self.connections = connections
@@ -59,6 +60,7 @@ class Sending(Routes):
     ) -> CallHooks | None:
         raise NotImplementedError
 
+    @complete('@router.channel("name")')
     def channel(
         self, pattern: str, *, presence: bool = False, join_leave: bool = False
     ) -> "Callable[[Authorize], Channel]":

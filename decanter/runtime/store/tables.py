@@ -257,11 +257,12 @@ def declare(model: type[Model], meta: TableMeta) -> None:
     declared.append((model, sys.modules.get(model.__module__)))
 
 
-def problem_with(env: str, existing: str | None) -> str | None:
+def problem_with(env: Any, existing: Any) -> str | None:
     """Return the problem with the arguments; None if the arguments are valid."""
-    if not (env.isidentifier() and env.isascii()):
+    if not (isinstance(env, str) and env.isidentifier() and env.isascii()):
         return "env must name an environment variable"
-    if existing is not None and not re.fullmatch(_EXISTING, existing, re.ASCII):
+    is_existing = isinstance(existing, str) and re.fullmatch(_EXISTING, existing, re.ASCII)
+    if existing is not None and not is_existing:
         return (
             f"existing={existing!r} is not a table's name, its ARN "
             "(arn:aws:dynamodb:REGION:ACCOUNT:table/NAME) or an SSM parameter (ssm:/PATH)"

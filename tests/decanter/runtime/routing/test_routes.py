@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pynamodb.attributes import UnicodeAttribute
 
-from decanter import ConnectionModel, IdentifiedModel, RateLimit, Router
+from decanter import ConnectionModel, IdentifiedModel, RateLimit, Router, connection_table
 from decanter.runtime.errors import DeclarationError
 from decanter.runtime.routing.request import Request
 from decanter.runtime.routing.response import Response, response_of
@@ -19,6 +19,7 @@ def request(body: str = "{}") -> Request:
 
 
 def router() -> Router:
+    @connection_table(env="CONNECTIONS_TABLE")
     class Connection(IdentifiedModel):
         connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
 
@@ -213,8 +214,11 @@ def test_empty_parentheses_are_refused() -> None:
         )
 
 
+@connection_table(env="CONNECTIONS_TABLE")
 class Room(ConnectionModel):
     """A connection table without an identity and without a count."""
+
+    connection_id = UnicodeAttribute(hash_key=True)
 
 
 @pytest.mark.parametrize(
