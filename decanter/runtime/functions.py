@@ -180,3 +180,18 @@ def check_function(what: str, function: Any) -> None:
             f"{what} {place(function)} contains yield, so a call runs none of its code: write "
             "return instead of yield"
         )
+
+
+def check_parameters(what: str, function: Any, takes: str) -> None:
+    """Check that a function can be called with the router's arguments, such as `request, error`."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a function that is written in C may have no signature
+        return
+    try:
+        signature.bind(*takes.split(", "))
+    except TypeError:
+        found = ", ".join(signature.parameters)
+        raise DeclarationError(
+            f"{what} {place(function)} must take ({takes}), not ({found})"
+        ) from None

@@ -110,7 +110,7 @@ class Router(Sending):
             DeclarationError: an authenticate hook exists already, the table stores no identity, or
                 the declaration is too late.
         """
-        self._check("authenticate hook", hook)
+        self._check("authenticate hook", hook, "hello")
         what = f"authenticate hook {place(hook)}"
         if self.authenticator is not None:
             raise DeclarationError(

@@ -7,6 +7,7 @@ from decanter.runtime.errors import ConfigurationError, DeclarationError, Forbid
 from decanter.runtime.functions import (
     check_called,
     check_function,
+    check_parameters,
     complete,
     is_derived,
     name_of,
@@ -148,7 +149,7 @@ class Routes:
         def declare(function: R) -> R:
             self._check(f"route {route_key!r} of", function)
             if allow is not None:
-                check_function(f"allow of route {route_key!r}:", allow)
+                self._check(f"allow of route {route_key!r}:", allow, "request")
             read_payload = payload_reader(function)
             self._add(Route(route_key, function, operation_name, read_payload, allow))
             return function
@@ -163,7 +164,7 @@ class Routes:
     @without_parentheses
     def on_connect(self, hook: C) -> C:
         """Declare a hook that runs before a client is connected. `Refused` refuses the client."""
-        self._check("connect hook", hook)
+        self._check("connect hook", hook, "handshake")
         self.connect_hooks.append(hook)
         return hook
 
@@ -174,7 +175,7 @@ class Routes:
         API Gateway delivers `$disconnect` on a best-effort basis. If this event is missing, the
         hook runs when a broadcast, a send, a close or a sweep finds that the connection is gone.
         """
-        self._check("disconnect hook", hook)
+        self._check("disconnect hook", hook, "disconnection")
         self.disconnect_hooks.append(hook)
         return hook
 
@@ -186,14 +187,14 @@ class Routes:
         an attribute `closes` with the value True. This attribute grants the Lambda function the
         right to close connections.
         """
-        self._check("message hook", hook)
+        self._check("message hook", hook, "request")
         self.message_hooks.append(hook)
         return hook
 
     @without_parentheses
     def middleware(self, function: M) -> M:
         """Declare a function that wraps every route: `function(request, get_response)`."""
-        self._check("middleware", function)
+        self._check("middleware", function, "request, get_response")
         self.around.append(function)
         return function
 
@@ -214,7 +215,7 @@ class Routes:
         check_called("on_error", kind, "Exception", is_valid=is_valid)
 
         def declare(function: E) -> E:
-            self._check(f"error handler of {kind.__name__}:", function)
+            self._check(f"error handler of {kind.__name__}:", function, "request, error")
             self._add_error_handler(kind, function)
             return function
 
@@ -271,10 +272,18 @@ class Routes:
             )
         self.error_handlers[kind] = handler
 
-    def _check(self, what: str, function: Callable[..., Any]) -> None:
-        """Refuse a late declaration, and a function whose code a call does not run."""
+    def _check(self, what: str, function: Callable[..., Any], takes: str = "") -> None:
+        """Refuse a late declaration, and a function that the router cannot call.
+
+        Args:
+            what: what the function is declared as.
+            function: the function.
+            takes: the arguments of the call; empty for a route, whose payload is checked too.
+        """
         check_function(what, function)
         self._check_open(f"{what} {place(function)}")
+        if takes:
+            check_parameters(what, function, takes)
 
     def _check_open(self, what: str) -> None:
         if self._closed:

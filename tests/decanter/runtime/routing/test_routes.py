@@ -8,6 +8,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from decanter import ConnectionModel, IdentifiedModel, RateLimit, Router, connection_table
 from decanter.runtime.errors import DeclarationError
+from decanter.runtime.functions import place
 from decanter.runtime.routing.request import Request
 from decanter.runtime.routing.response import Response, response_of
 from decanter.runtime.routing.routes import GetResponse, Route, Routes
@@ -198,7 +199,43 @@ def test_a_hook_may_be_an_object_or_partial() -> None:
     routes = Routes()
     routes.on_connect(Hook())
     routes.on_message(partial(first))
-    assert len(routes.connect_hooks) == len(routes.message_hooks) == 1
+    routes.on_message(lambda request, limit=3: None)
+    without_signature: Any = max
+    routes.on_message(without_signature)
+    assert len(routes.connect_hooks) == 1
+
+
+class NoRequest:
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "given", [lambda: None, lambda a, b, c: None, NoRequest(), partial(first, request())]
+)
+@pytest.mark.parametrize(
+    ("declare", "problem"),
+    [
+        (lambda app: app.on_connect, "connect hook {} must take (handshake), not ("),
+        (lambda app: app.on_disconnect, "disconnect hook {} must take (disconnection), not ("),
+        (lambda app: app.on_message, "message hook {} must take (request), not ("),
+        (lambda app: app.authenticate, "authenticate hook {} must take (hello), not ("),
+        (lambda app: app.middleware, "middleware {} must take (request, get_response), not ("),
+        (lambda app: app.on_error(OSError), "error handler of OSError: {} must take (request, err"),
+        (
+            lambda app: lambda allow: app.route("a", allow=allow)(first),
+            "allow of route 'a': {} must take (request), not (",
+        ),
+        (lambda app: app.route("a"), "{} must take a request, or a request and a payload"),
+        (lambda app: app.default, "{} must take a request, or a request and a payload"),
+        (lambda app: app.channel("a:{b}"), "channel 'a:{{b}}': {} must take (subscription, b)"),
+    ],
+)
+def test_a_function_with_other_parameters_is_refused(
+    declare: Any, problem: str, given: Any
+) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        declare(router())(given)
+    assert problem.format(place(given)) in str(refused.value)
 
 
 def test_empty_parentheses_are_refused() -> None:
