@@ -174,15 +174,26 @@ def _bad(number: int, reason: str) -> Command:
 def text_of(value: Any) -> Json:
     """Return a value's JSON text. The text of a `Json` is kept, but its line breaks become spaces.
 
+    Values may contain `Json` at any level.
+
     Raises:
         TypeError, ValueError: the value has no JSON form.
     """
     if isinstance(value, Json):
         # Line breaks separate the replies in a frame. Inside JSON, they occur only between tokens.
         return Json(value.replace("\n", " ").replace("\r", " ")) if _has_breaks(value) else value
-    if isinstance(value, dict) and any(isinstance(each, Json | dict) for each in value.values()):
-        return _object(value)
+    if _contains_json(value):
+        if isinstance(value, dict):
+            return _object(value)
+        return Json(f"[{','.join(map(text_of, value))}]")
     return Json(json.dumps(value, separators=(",", ":"), allow_nan=False))
+
+
+def _contains_json(value: Any) -> bool:
+    """Return True if a value is a `Json` or contains one, so that `json.dumps` cannot write it."""
+    if isinstance(value, dict | list | tuple):
+        return any(map(_contains_json, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Json)
 
 
 def _has_breaks(text: str) -> bool:

@@ -122,6 +122,25 @@ def test_a_text_with_line_breaks_stays_on_one_line() -> None:
     assert json.loads(text)["push"]["message"]["data"] == {"a": "x\ny"}
 
 
+SPACED = '{"n" : 1.0}'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Json(SPACED), SPACED),
+        ([Json(SPACED), 1], f"[{SPACED},1]"),
+        ((Json(SPACED),), f"[{SPACED}]"),
+        ({"a": [Json(SPACED)]}, f'{{"a":[{SPACED}]}}'),
+        ({"a": {"b": [[], {"c": Json(SPACED)}]}}, f'{{"a":{{"b":[[],{{"c":{SPACED}}}]}}}}'),
+        ([{"a": "x"}, ["y"], None, {}], '[{"a":"x"},["y"],null,{}]'),
+        ([Json("1\n")], "[1 ]"),
+    ],
+)
+def test_json_keeps_its_text_at_any_level(value: Any, text: str) -> None:
+    assert codec.text_of(value) == text
+
+
 @settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(1, 60_000), max_size=12))
 def test_replies_of_one_frame_are_split(sizes: list[int]) -> None:
