@@ -72,8 +72,18 @@ class ChannelEvent:
         self.errors: list[Exception] = []
 
     def admit(self) -> None:
-        """Run the message hooks for the frame."""
-        run_hooks(self._router.message_hooks, self._request)
+        """Run the message hooks for the frame, and the handlers of their exceptions.
+
+        The commands of a refused frame do not run. They get the status of the handler's response if
+        it is 400 or more, and otherwise the error for the hook's exception.
+        """
+        try:
+            run_hooks(self._router.message_hooks, self._request)
+        except Exception as error:
+            response = self._router.recover(error, self._request, self._line)
+            if response is not None:
+                _check_status(response)
+            raise
 
     def authenticate(self, session: Session, command: Command) -> Welcome:
         """Call the authenticate hook. Without a hook, every client is accepted."""
@@ -127,9 +137,7 @@ class ChannelEvent:
         response = self._router.answer(call, self._line, route)
         if call.answer is not None:
             return codec.text_of(call.answer)
-        status = response["statusCode"]
-        if status >= LEAST_OWN:
-            raise ReplyError(status, str(response.get("body", "")))
+        _check_status(response)
         return codec.text_of(response.get("data", response.get("body")))
 
     def receive(self, session: Session, data: Json | None) -> None:
@@ -169,3 +177,9 @@ class ChannelEvent:
         request = self._request
         event = {**request.event, "body": data or "null"}
         return kind(event, request.context, request.outbox)
+
+
+def _check_status(response: Response) -> None:
+    """Raise the error for a response's status, if the status is 400 or more."""
+    if (status := response["statusCode"]) >= LEAST_OWN:
+        raise ReplyError(status, str(response.get("body", "")))

@@ -234,11 +234,18 @@ class Router(Sending):
         try:
             return work()
         except Exception as error:
-            kinds = [kind for kind in type(error).__mro__ if kind in self.error_handlers]
-            if not kinds:
+            response = self.recover(error, request, line)
+            if response is None:
                 raise
-            line.add(answered=type(error).__name__)
-            return request.response_of(self.error_handlers[kinds[0]](request, error))
+            return response
+
+    def recover(self, error: Exception, request: Request, line: EventLine) -> Response | None:
+        """Call the application's handler for an exception. Return None if there is no handler."""
+        kinds = [kind for kind in type(error).__mro__ if kind in self.error_handlers]
+        if not kinds:
+            return None
+        line.add(answered=type(error).__name__)
+        return request.response_of(self.error_handlers[kinds[0]](request, error))
 
     def _logged(self, event: Event, work: Callable[[], Response]) -> Response:
         """Handle a `$connect` or `$disconnect` event and log it, even if `work` raises."""

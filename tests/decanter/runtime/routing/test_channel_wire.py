@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pynamodb.attributes import UnicodeAttribute
 
+from decanter.runtime.channels.codes import ReplyError
 from decanter.runtime.channels.interfaces import Member
 from decanter.runtime.channels.tables import Tables
-from decanter.runtime.errors import SettingError
+from decanter.runtime.errors import Forbidden, SettingError
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.routing.channel_wire import MOST_TOLD, ChannelWire
+from decanter.runtime.routing.request import Request
 from decanter.runtime.store.connections import IdentifiedModel
 from decanter.runtime.transports import Outcome
 from decanter.testing import WebSocket, WebSocketClient
@@ -161,6 +163,39 @@ def test_the_log_says_which_function_refused_without_an_answer(
     channel.authorize = lambda subscription: None
     assert ann.ask("subscribe", channel="raw")["code"] == 103
     assert log_lines()[-1]["reason"] == f"<lambda> ({__name__}) returned None, not True or False"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "errors"),
+    [
+        ({"statusCode": 429, "body": "later"}, 429, 0),
+        (Forbidden(), 103, 0),
+        (ReplyError(418), 418, 0),
+        (None, 100, 1),
+        (RuntimeError(), 100, 1),
+    ],
+)
+def test_on_error_handles_exceptions_of_message_hooks(
+    client: WebSocketClient, answer: Any, code: int, errors: int, log_lines: LogLines
+) -> None:
+    ann, router, handled = Peer(client, "ann"), client.app.router, []
+
+    def fail(_: object) -> None:
+        raise KeyError("hook")
+
+    def on_error(request: Request, error: Exception) -> Any:
+        handled.append((request.connection_id, str(error)))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    router.message_hooks.append(fail)
+    assert ann.ask("rpc", method="echo", data=1)["code"] == 100
+    router.error_handlers[LookupError] = on_error
+    assert ann.ask("rpc", method="echo", data=1)["code"] == code
+    assert handled == [(ann.socket.connection_id, "'hook'")]
+    assert log_lines()[-1]["answered"] == "KeyError"
+    assert len(client.errors) == 1 + errors
 
 
 def is_allowed(_: object) -> bool:
