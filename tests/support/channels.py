@@ -85,10 +85,12 @@ class RecordingApp:
         self.called: list[tuple[str, Json | None]] = []
         self.errors: list[Exception] = []
         self.notes: list[str] = []
+        self.refusal: Exception | None = None
         self.welcome: Welcome | None = None
 
     def admit(self) -> None:
-        pass
+        if self.refusal:
+            raise self.refusal
 
     def authenticate(self, session: Session, command: Command) -> Welcome:
         return self.welcome or Welcome(identity=command.text("token") or None)

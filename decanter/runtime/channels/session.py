@@ -112,7 +112,10 @@ class Frame:
         try:
             self._app.admit()
             session = self._store.read(connection_id)
-        except Exception as error:  # noqa: BLE001 - all commands of the frame get error replies
+        except Exception as error:  # all commands of the frame get error replies
+            # `RateLimit` also closes a connection without a row, which is no flood.
+            if getattr(error, "closes", False) and self._store.read(connection_id) is None:
+                raise Disconnect(FORCE_RECONNECT) from error
             self._error = self._error_of(error)
         else:
             self._session = session or self._session

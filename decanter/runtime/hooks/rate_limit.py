@@ -142,7 +142,7 @@ class RateLimit:
 
         Raises:
             RateLimited: the connection has to wait.
-            Flooding: the connection did not wait and is closed.
+            Flooding: the connection did not wait, or it has no row; it is closed.
             SettingError: a variable is invalid, or only `CLOSE_VARIABLE` is set.
         """
         limits = self.__decanter_settings__()

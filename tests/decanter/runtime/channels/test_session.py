@@ -84,6 +84,19 @@ def test_connect_names_the_client() -> None:
     assert stage.app.told == [("chat:1", "join", "A")]
 
 
+@pytest.mark.parametrize(("has_row", "code"), [(True, 3503), (False, 3011)])
+def test_a_closed_client_without_a_row_reconnects(
+    stage: Stage, *, has_row: bool, code: int
+) -> None:
+    """No count of messages exists for it, so it is not known to flood."""
+    stage.app.refusal = Flooding()
+    if not has_row:
+        del stage.store.rows["A"]
+    answer = stage.send("A", '{"id":2,"subscribe":{"channel":"chat:1"}}')
+    assert answer.end is not None
+    assert answer.end.code == code
+
+
 @pytest.mark.parametrize("frame", ['{"id":2,"subscribe":{"channel":"chat:1"}}', '{"send":{}}'])
 def test_nothing_is_done_before_connect(frame: str) -> None:
     stage = Stage(_channels(), "A")
