@@ -87,8 +87,8 @@ class Tables:
         return page._replace(recipients=listening)
 
     def count_after(self, after: str, now_ms: int) -> Count:
-        """Count the rows in the next part of the table, without stale rows."""
-        return self.connections.count_after(after, now_ms)
+        """Count the clients in the next part of the table that may get messages."""
+        return self.connections.count_after(after, now_ms, GREETED)
 
     def read(self, connection_id: str) -> Session | None:
         """Return a connection's row; None if the connection has ended."""

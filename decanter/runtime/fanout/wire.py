@@ -49,11 +49,14 @@ class Wire:
         return ()
 
     def send(self, outbox: Any, connection_ids: str | Iterable[str], frame: Frame) -> Report:
-        """Send a frame to connections.
+        """Send a frame to connections."""
+        return self.send_text(outbox, connection_ids, self.text_of(frame))
+
+    def send_text(self, outbox: Any, ids: str | Iterable[str], text: str) -> Report:
+        """Send the text of a frame to connections.
 
         Connections that `silent` returns get nothing and count as pending.
         """
-        text, ids = self.text_of(frame), connection_ids
         given = [ids] if isinstance(ids, str) else [*ids]
         if not (silent := self.silent(given)):
             sent: Report = outbox.send(ids if isinstance(ids, str) else given, text)

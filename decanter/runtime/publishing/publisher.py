@@ -105,9 +105,7 @@ class Publisher:
     def _post(self, item: "Item", outbox: Outbox) -> Report:
         """Post an item here. If there is a queue, it gets the rest of a broadcast."""
         if item.ids is not None:
-            silent = outbox.wire.silent(item.ids)
-            ids = [each for each in item.ids if each not in silent]
-            return _noted("send", outbox.send(ids, item.text))
+            return _noted("send", outbox.wire.send_text(outbox, item.ids, item.text))
         with _translated():
             report = outbox.broadcast(item.text, item.cursor, item.exclude, channel=item.channel)
         return _noted("publish" if item.channel else "broadcast", report)

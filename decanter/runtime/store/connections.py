@@ -182,21 +182,29 @@ class ConnectionModel(Model):
         return Page(alive, place.then(_last(answer, key)))
 
     @classmethod
-    def count_after(cls, after: str, now_ms: int) -> Count:
-        """Count the rows in the next part of the table, without stale rows."""
-        key, connected_at = key_of(cls), cls.connected_at.attr_name
+    def count_after(cls, after: str, now_ms: int, greeted: str = "") -> Count:
+        """Count the rows in the next part of the table, without stale rows.
+
+        In an app with channels, `greeted` is the same as in `page`, and only clients that may get
+        messages count.
+        """
+        key, place = key_of(cls), Place.of(after)
+        names = {"#at": cls.connected_at.attr_name}
+        bounds = {":oldest": Times(now_ms).oldest, ":first": FIRST_MS}
+        number = "attribute_not_exists({0}) OR NOT attribute_type({0}, :number) OR {0}"
+        condition = f"({number.format('#at')} > :oldest OR #at < :first)"
+        if greeted:
+            names |= {"#end": cls.identity_end(), "#greeted": greeted}
+            bounds |= {":one": 1, ":next": now_ms // 1000 + 1}
+            condition += f" AND ({number.format('#end')} < :one OR #end >= :next)"
+            condition += " AND attribute_exists(#greeted)"
         question: dict[str, Any] = {
             "Select": "COUNT",
-            "FilterExpression": "attribute_not_exists(#at) OR NOT attribute_type(#at, :number) "
-            "OR #at > :oldest OR #at < :first",
-            "ExpressionAttributeNames": {"#at": connected_at},
-            "ExpressionAttributeValues": {
-                ":oldest": {"N": str(Times(now_ms).oldest)},
-                ":first": {"N": str(FIRST_MS)},
-                ":number": {"S": "N"},
-            },
+            "FilterExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {name: {"N": str(it)} for name, it in bounds.items()}
+            | {":number": {"S": "N"}},
         }
-        place = Place.of(after)
         if place.segments > 1:
             question |= {"Segment": place.segment, "TotalSegments": place.segments}
         if place.after != BEGINNING:

@@ -243,6 +243,32 @@ def test_a_channel_is_read_in_pages(tables: Tables) -> None:
     assert (count.recipients, count.last) == (6, None)
 
 
+@pytest.mark.parametrize("end", [NOW // 1000, NOW // 1000 + 1, 0, None])
+@pytest.mark.parametrize("is_greeted", [True, False])
+def test_the_clients_that_a_broadcast_reaches_are_counted(
+    tables: Tables, end: int | None, *, is_greeted: bool
+) -> None:
+    if is_greeted:
+        greeted(tables, Welcome("ann", expires_at=end))
+    else:
+        tables.record(connect_event())
+    reached = len(tables.page("", NOW).recipients)
+    assert reached == (is_greeted and end != NOW // 1000)
+    assert tables.count_after("", NOW) == (reached, None)
+
+
+@pytest.mark.parametrize("stored", [{"N": "-1"}, {"N": "0.5"}, {"S": "soon"}, {"NULL": True}])
+def test_a_client_with_a_damaged_expiry_is_counted(tables: Tables, stored: dict[str, Any]) -> None:
+    greeted(tables)
+    Row._get_connection().connection.client.update_item(
+        TableName=Row.Meta.table_name,
+        Key={"connectionID": {"S": ME}},
+        UpdateExpression="SET identity_expires_at = :value",
+        ExpressionAttributeValues={":value": stored},
+    )
+    assert (len(tables.page("", NOW).recipients), tables.count_after("", NOW)) == (1, (1, None))
+
+
 def test_a_gone_member_is_removed_even_without_a_row(tables: Tables) -> None:
     session = greeted(tables)
     tables.join(session, {"a": Grant(2)})

@@ -1,7 +1,7 @@
 """Sending from a function that has no event of a connection."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +15,9 @@ from decanter.runtime.errors import (
     TooLarge,
 )
 from decanter.runtime.fanout.report import Report
+from decanter.runtime.fanout.wire import Wire
 from decanter.runtime.publishing.item import Item
+from decanter.runtime.publishing.publisher import Publisher
 from decanter.runtime.recipients import Page
 from decanter.runtime.routing.router import Router
 from decanter.runtime.store.tables import translated
@@ -66,6 +68,19 @@ def test_a_send_reaches_one_or_several(service: Service) -> None:
     assert service.router.send(["Ann", "Bob"], "x").sent == 2
     assert service.transport.posts[0] == ("Ann", "[1]")
     assert len(service.transport.posts) == 3
+
+
+def test_each_recipient_of_another_programs_send_is_in_the_report(service: Service) -> None:
+    class Silencing(Wire):
+        def silent(self, connection_ids: Iterable[str]) -> set[str]:
+            return {*connection_ids} & {"Bob"}
+
+    service.router.outboxes.wire = Silencing()
+    payload = {"connection_ids": ["Ann", "Bob"], "data": 1}
+    message = json.dumps({"method": "send", "payload": payload})
+    report = Publisher(service.router.outboxes).accept(message, None)
+    assert (report["sent"], report["pending"], report["failed_ids"]) == (1, 1, ("Bob",))
+    assert service.transport.posts == [("Ann", "1")]
 
 
 def test_a_close_reports_closed_and_gone_connections(service: Service) -> None:
