@@ -226,16 +226,14 @@ class Outbox:
         outcome = self.post(connection_id, text)
         if outcome.result is Result.REFUSED:
             raise PostingRefusedError(outcome.reason)
-        sent = outcome.result is Result.OK
-        failed = not sent and not outcome.gone
+        found: dict[str, Any] = {"sent": 1}
+        if outcome.result is not Result.OK:
+            kind = "gone" if outcome.gone else "failed" if outcome.attempts else "left_over"
+            found = {kind: 1, f"{kind}_ids": (connection_id,)}
         return Report(
-            sent=int(sent),
-            gone=int(outcome.gone),
-            failed=int(failed),
+            **found,
             milliseconds=round((self.clock.monotonic() - began) * 1000),
             repeated=outcome.repeated,
-            gone_ids=(connection_id,) if outcome.gone else (),
-            failed_ids=(connection_id,) if failed else (),
         )
 
 

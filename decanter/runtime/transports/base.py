@@ -77,6 +77,7 @@ class Outcome(NamedTuple):
         status: the HTTP status of the last attempt; None if this attempt got no valid answer.
         reason: for the log, such as the error type, the status, or the name of an exception; empty
             after a success.
+        attempts: the number of attempts; 0 if the rate limit or other threads left no time.
         throttled: True if the answer to any attempt was 429.
         repeated: the number of requests that were sent again although an earlier request may have
             arrived.
@@ -176,6 +177,7 @@ def patient(recipients: Recipients, clock: Clock) -> Iterator[Recipient]:
 
 DONE = outcome_of(HTTPStatus.OK)
 UNANSWERED = Outcome(Result.FAILED, reason="no answer before the deadline")
+UNTRIED = Outcome(Result.FAILED, reason="not sent before the deadline", attempts=0)
 
 
 class Delivery(NamedTuple):
@@ -235,7 +237,10 @@ class Transport(Protocol):
     reach: Reach
 
     def call(self, method: Method, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        """Make one call for one connection. One attempt may start even after the deadline."""
+        """Make one call for one connection. One attempt may start even after the deadline.
+
+        The fast transport makes no attempt if the rate limit or other threads leave it no time.
+        """
         ...
 
     def call_all(

@@ -20,7 +20,7 @@ from decanter.runtime.recipients import Recipient
 from decanter.runtime.session import session
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports.base import (
-    UNANSWERED,
+    UNTRIED,
     Delivery,
     Method,
     Outcome,
@@ -76,7 +76,7 @@ class FastTransport:
         only = iter([Recipient(connection_id, 0)])
         until = max(deadline, self._clock.monotonic() + self._timeout)
         deliveries = [*self._run(method, data, only, deadline, until)]
-        return deliveries[0].outcome if deliveries else UNANSWERED
+        return deliveries[0].outcome if deliveries else UNTRIED
 
     def call_all(
         self, method: Method, recipients: Recipients, data: bytes, deadline: float

@@ -1,11 +1,14 @@
 import gc
 
+import pytest
+
 from decanter.runtime.clock import Clock
 from decanter.runtime.fanout.outbox import Outboxes
 from decanter.runtime.settings import Settings
-from decanter.runtime.transports import Transport
+from decanter.runtime.transports import Outcome, Transport
+from decanter.runtime.transports.base import UNANSWERED, UNTRIED
 from tests.support.events import message_event
-from tests.support.fakes import FakeConnections, FakeTransport
+from tests.support.fakes import GONE, OK, FakeClock, FakeConnections, FakeTransport
 
 
 class Closing(FakeTransport):
@@ -45,3 +48,19 @@ def test_transports_to_one_endpoint_share_their_reach() -> None:
     elsewhere = outboxes.transport("https://a/v2", Settings())
     one.call("POST", "a", b"text", 0)
     assert (another.reach.reached, elsewhere.reach.reached) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name"),
+    [(OK, "sent"), (GONE, "gone"), (UNANSWERED, "failed"), (UNTRIED, "left_over")],
+)
+def test_a_connection_is_in_one_class_of_a_sends_report(outcome: Outcome, name: str) -> None:
+    transport = FakeTransport(FakeClock())
+    transport.answer("a", outcome)
+    outboxes = Outboxes(lambda *_: transport, FakeConnections(), FakeClock(), lambda _: 0.0)
+    found = outboxes.of(message_event("{}"), None).send("a", "text")._asdict()
+    classes = ("sent", "gone", "pending", "failed", "left_over")
+    assert [each for each in classes if found[each]] == [name]
+    ids = [found[f"{each}_ids"] for each in ("gone", "failed", "left_over")]
+    assert sum(ids, ()) == (() if name == "sent" else found[f"{name}_ids"])
+    assert name == "sent" or found[f"{name}_ids"] == ("a",)

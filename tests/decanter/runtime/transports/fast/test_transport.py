@@ -18,7 +18,7 @@ from decanter.runtime.recipients import Recipient
 from decanter.runtime.session import session
 from decanter.runtime.settings import Settings
 from decanter.runtime.transports import Outcome, Result
-from decanter.runtime.transports.base import Method
+from decanter.runtime.transports.base import UNTRIED, Method
 from decanter.runtime.transports.fast import pool
 from decanter.runtime.transports.fast.connection import Connection
 from decanter.runtime.transports.fast.sigv4 import SignedRequests
@@ -101,6 +101,24 @@ def results(transport: FastTransport, recipients: Iterable[Recipient]) -> list[R
 def test_without_a_region_nothing_can_be_signed() -> None:
     with pytest.raises(SettingError, match="AWS_REGION is not set: set it to the API's region"):
         FastTransport("https://host/v1", Settings(), Clock(), lambda _: 0.0)
+
+
+def test_a_post_that_another_thread_delays_too_long_is_untried() -> None:
+    with playing(answering(OK), post_timeout_seconds=0.1) as (transport, peer):
+        busy, go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with transport._turn:
+                busy.set()
+                go.wait(20)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        busy.wait(20)
+        assert transport.call("POST", ID, b"x", soon(0)) == UNTRIED
+        go.set()
+        holder.join()
+        assert peer.received == []
 
 
 def test_one_connection_serves_successive_posts() -> None:
