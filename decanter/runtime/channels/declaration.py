@@ -141,7 +141,7 @@ class Channel:
         Args:
             subscription: the client's request.
             values: the values in the channel's name.
-            note: called with a text for the log, if the function returns neither True nor False.
+            note: called with a text for the log, if the function does not return a bool.
 
         Raises:
             ReplyError: code 103, if the client may not subscribe.

@@ -113,7 +113,7 @@ class Frame:
             self._app.admit()
             session = self._store.read(connection_id)
         except Exception as error:  # all commands of the frame get error replies
-            # `RateLimit` also closes a connection without a row, which is no flood.
+            # `RateLimit` also closes a connection without a row, although it may not flood.
             if getattr(error, "closes", False) and self._store.read(connection_id) is None:
                 raise Disconnect(FORCE_RECONNECT) from error
             self._error = self._error_of(error)
