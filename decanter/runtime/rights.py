@@ -65,7 +65,7 @@ def uses(
 
     Raises:
         DeclarationError: a model has no decorator such as `@table`, a statement is invalid, or
-            `@uses` is above Chalice's decorator.
+            `@uses` is above a decorator of Chalice that wraps the function.
     """
 
     def declare(function: F) -> F:

@@ -202,10 +202,10 @@ class Routes:
     def on_error(self, kind: type[Exception]) -> Callable[[E], E]:
         """Declare the handler of an exception: `function(request, error)`.
 
-        The exception may come from a route, its middleware, the selection of the route or, in an
-        app without channels, a message hook. If several handlers match, the handler for the most
-        derived class is called. Its return value is treated like the return value of a route. If it
-        raises a MessageError, the client gets this error.
+        The exception may come from a route, its middleware, the selection of the route or a message
+        hook. If several handlers match, the handler for the most derived class is called. Its
+        return value is treated like the return value of a route. If it raises a MessageError, the
+        client gets this error.
 
         Raises:
             DeclarationError: this type of exception already has a handler, or the declaration is
