@@ -12,7 +12,7 @@ from decanter.testing.environ import environment
 from decanter.testing.stage import project_at, stage_environment
 from tests.support.marks import THOROUGH
 from tests.support.projects import table_resource, write_project
-from tests.support.pytests import run_pytest
+from tests.support.pytests import run_pytest, spawn_pytest
 
 APP = """
 import os
@@ -113,7 +113,7 @@ def test_an_app_imported_at_the_top_has_the_stages_environment(
     tmp_path: Path, place: str, arguments: list[str]
 ) -> None:
     project_with_tests(tmp_path / "pour", "pour")
-    done = run_pytest(tmp_path / place, *NO_CACHE, *arguments, **DEVELOPERS)
+    done = spawn_pytest(tmp_path / place, *NO_CACHE, *arguments, **DEVELOPERS)
     assert "4 passed" in done.stdout, done.stdout
 
 
@@ -171,16 +171,16 @@ def test_a_projects_folder_can_be_in_pythonpath(tmp_path: Path) -> None:
     project_with_tests(tmp_path / "backend", "pour")
     (tmp_path / "backend" / "tests").rename(tmp_path / "tests")
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = backend\n")
-    done = run_pytest(tmp_path, *NO_CACHE)
+    done = spawn_pytest(tmp_path, *NO_CACHE)
     assert "4 passed" in done.stdout, done.stdout
 
 
 def test_another_stage_or_none_can_be_chosen(tmp_path: Path) -> None:
     seen = SEEN | {"STAGE": "prod", "QUEUE": "jobs"}
     project = project_with_tests(tmp_path / "pour", "pour", seen=seen)
-    done = run_pytest(project, *NO_CACHE, "-o", "decanter_stage=prod")
+    done = spawn_pytest(project, *NO_CACHE, "-o", "decanter_stage=prod")
     assert "4 passed" in done.stdout, done.stdout
-    done = run_pytest(project, *NO_CACHE, "-vv", "-o", "decanter_stage=", STAGE="mine")
+    done = spawn_pytest(project, *NO_CACHE, "-vv", "-o", "decanter_stage=", STAGE="mine")
     assert "'STAGE': 'mine'" in done.stdout, done.stdout
     assert "3 passed" in done.stdout
 
@@ -203,7 +203,7 @@ def test_a_project_without_chalice_is_not_changed(tmp_path: Path) -> None:
         "    assert 'AWS_DEFAULT_REGION' not in os.environ\n"
         "    assert not {'botocore', 'decanter.testing.projects'} & {*sys.modules}\n"
     )
-    done = run_pytest(tmp_path, *NO_CACHE, AWS_PROFILE="mine")
+    done = spawn_pytest(tmp_path, *NO_CACHE, AWS_PROFILE="mine")
     assert "1 passed" in done.stdout, done.stdout
 
 
