@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
-from tests.support.forked import describe_in_forks
+from tests.support.forked import fork_from_decanter
 from tests.support.models import parse_once
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.kept"]
@@ -56,7 +56,7 @@ def _is_small(path: Path) -> bool:
 
 
 parse_once()
-describe_in_forks()
+fork_from_decanter()
 
 # While the tests load, the collector would take four of ten seconds, and find no garbage.
 gc.disable()

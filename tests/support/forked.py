@@ -15,17 +15,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO
+from typing import Any
 
-PACKAGES = ("chalice.app", "pynamodb.models", "botocore.session", "botocore.regions", "pytest")
+PACKAGES = (
+    *("botocore.regions", "botocore.session", "chalice.app", "chalice.cli.factory"),
+    *("chalice.package", "pynamodb.models", "pytest"),
+)
 """The framework is not among them, because its modules read variables and may be replaced."""
 
 AT_START = ("PYTHON", "COVERAGE", "LC_", "LANG")
 """Variables with these prefixes are read when an interpreter starts."""
+
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 def run(
@@ -33,53 +39,53 @@ def run(
     *,
     env: Mapping[str, str],
     cwd: Path | None = None,
-    input: bytes = b"",  # noqa: A002 - like subprocess.run
-    stdout: IO[bytes],
-    stderr: IO[bytes],
     pass_fds: Sequence[int] = (),
     timeout: float | None = None,
-    check: bool = False,
-) -> subprocess.CompletedProcess[bytes]:
+    **options: Any,
+) -> subprocess.CompletedProcess[Any]:
     """Run a Python command like `subprocess.run`, in a forked process if it is equal.
+
+    Of the options, the forked process has `input`, `stdout`, `stderr`, `capture_output` and `text`.
 
     Raises:
         TimeoutExpired: the process took longer than `timeout` seconds, and was killed.
     """
     if not _can_fork(command, env):
-        return subprocess.run(
-            command,
-            env=env,
-            cwd=cwd,
-            input=input,
-            stdout=stdout,
-            stderr=stderr,
-            pass_fds=pass_fds,
-            timeout=timeout,
-            check=check,
-        )
-    with tempfile.TemporaryFile() as given:
-        given.write(input)
-        given.seek(0)
-        descriptors = {0: given.fileno(), 1: stdout.fileno(), 2: stderr.fileno()}
+        options |= {"cwd": cwd, "env": env, "pass_fds": pass_fds, "timeout": timeout}
+        return subprocess.run(command, **options)  # noqa: PLW1510 - in the options
+    with ExitStack() as opened:
+        files = [opened.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        files[0].write(options.get("input") or b"")
+        files[0].seek(0)
+        files[1:] = [options.get("stdout") or files[1], options.get("stderr") or files[2]]
+        descriptors = {number: file.fileno() for number, file in enumerate(files)}
         descriptors |= {number: number for number in pass_fds}
         arguments = [each for each in command[1:] if each != "-P"]
         status = _run(arguments, cwd or Path.cwd(), env, descriptors, timeout)
-    return subprocess.CompletedProcess(command, status)
+        if not options.get("capture_output"):
+            return subprocess.CompletedProcess(command, status)
+        output: list[Any] = [(file.seek(0), file.read())[1] for file in files[1:]]
+        if options.get("text"):
+            output = [each.decode() for each in output]
+        return subprocess.CompletedProcess(command, status, *output)
 
 
-def describe_in_forks() -> None:
-    """Let Decanter ask apps for their declarations in forked processes."""
-    from decanter.project import describe  # the server does not import the framework
+def fork_from_decanter() -> None:
+    """Let Decanter import apps, and run `chalice package`, in forked processes."""
+    # The server does not import the framework.
+    from decanter.aws import package
+    from decanter.project import describe
 
-    names = {"run": run, "TimeoutExpired": subprocess.TimeoutExpired}
-    vars(describe)["subprocess"] = SimpleNamespace(**names)
+    names = {name: getattr(subprocess, name) for name in ("DEVNULL", "TimeoutExpired")}
+    for module in (describe, package):
+        vars(module)["subprocess"] = SimpleNamespace(run=run, **names)
 
 
 def _can_fork(command: Sequence[str], environment: Mapping[str, str]) -> bool:
     return command[0] == sys.executable and all(
         environment.get(name) == os.environ.get(name)
         for name in {*environment, *os.environ}
-        if name.startswith(AT_START)
+        if name.startswith(AT_START) and name != NO_BYTECODE
     )
 
 
@@ -163,6 +169,7 @@ def _become(
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    sys.dont_write_bytecode = bool(environment.get(NO_BYTECODE))
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - open until the process ends
     status = 0
     try:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,13 @@ def spawn_pytest(
 def _run(
     run: Any, project: Path, arguments: tuple[str, ...], variables: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        done = run(
-            [sys.executable, "-m", "pytest", "-p", "decanter.testing.plugin", *arguments],
-            cwd=project,
-            env=clean_environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
-            input=b"",
-            stdout=out,
-            stderr=err,
-            check=False,
-        )
-        texts = [(each.seek(0), each.read().decode())[1] for each in (out, err)]
-    return subprocess.CompletedProcess(done.args, done.returncode, *texts)
+    done: subprocess.CompletedProcess[str] = run(
+        [sys.executable, "-m", "pytest", "-p", "decanter.testing.plugin", *arguments],
+        cwd=project,
+        env=clean_environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done
