@@ -76,7 +76,8 @@ class Place(NamedTuple):
     def cursor(self) -> str:
         """The cursor that names the place.
 
-        If another program writes a row whose id looks like a cursor, the id gets a prefix too.
+        An id that itself looks like `0/4:ID` gets the prefix `0/1:` in a cursor of the whole table.
+        Only another program can write a row with such an id.
         """
         is_ambiguous = self.segments == 1 and _SEGMENT.fullmatch(self.after)
         return f"0/1:{self.after}" if is_ambiguous else self.prefix + self.after

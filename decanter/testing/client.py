@@ -320,7 +320,7 @@ class WebSocketClient:
             )
 
     def _act(self) -> float:
-        """Do all actions that are due. Return the seconds until the gateway's next check."""
+        """Close old connections, delete expired rows, and return the seconds to the next check."""
         self._check_open()
         with self._lock:
             seconds = self._gateway.sweep()

@@ -1,8 +1,9 @@
 """Serves the console at `/` and its HTTP interface under `/_gateway/`, on the gateway's port.
 
 Only the developer may use the console and the interface. The server checks `Host` first. A request
-from a web page must come from the gateway's page (`Origin`). A request that changes something must
-be JSON or have the header `X-Decanter`, because a form cannot send such requests.
+from a page of another origin is refused (`Origin`, `Sec-Fetch-Site`), but a link to the console is
+followed. A request that changes something must be JSON or have the header `X-Decanter`, because a
+form cannot send such requests.
 """
 
 import asyncio
