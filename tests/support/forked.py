@@ -45,7 +45,7 @@ def run(
 ) -> subprocess.CompletedProcess[Any]:
     """Run a Python command like `subprocess.run`, in a forked process if it is equal.
 
-    Of the options, the forked process has `input`, `stdout`, `stderr`, `capture_output` and `text`.
+    The options of a forked process are `input`, `stdout`, `stderr`, `capture_output` and `text`.
 
     Raises:
         TimeoutExpired: the process took longer than `timeout` seconds, and was killed.
