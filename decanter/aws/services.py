@@ -298,7 +298,7 @@ def _targets(node: ast.expr) -> list[ast.expr]:
 
 
 def _mentions(node: ast.expr, names: set[str]) -> bool:
-    """True if an expression is the SDK, a session, or an object that either creates."""
+    """True if an expression is the SDK, a session, or an object of either, except a client."""
     match node:
         case ast.Name() | ast.Attribute() | ast.Constant():
             word = _text(node) or _name(node) or ""

@@ -151,7 +151,11 @@ class Usage:
         return False
 
     def _further(self, function: str) -> list[Statement]:
-        """Return the IAM statements for the calls that no other argument of `@uses` grants."""
+        """Return the IAM statements for `also` of `@uses`.
+
+        They are the app's own statements for calls that Decanter does not observe, and statements
+        for the observed calls that no other argument grants.
+        """
         calls = [it for it in self._own(function) if not self.grants.rights_for(*it)]
         found = [it for it in self._written(function) if not self._is_seen(it)]
         if self.grants.has_uses:

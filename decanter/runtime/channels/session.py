@@ -334,7 +334,7 @@ class Frame:
         return {}
 
     def _listener(self, name: str, channel: Channel, values: dict[str, str]) -> Member:
-        """Return a client that is subscribed or may subscribe. Raise error 103 for any other."""
+        """Return the frame's client if it is subscribed or may subscribe, or raise error 103."""
         session = self._session
         if (member := self._store.member(name, session.connection_id)) is not None:
             return member
