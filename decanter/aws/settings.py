@@ -50,8 +50,8 @@ def set_elsewhere(
 ) -> Iterator[str]:
     """Yield a warning for the variables that another stage sets but this stage does not set.
 
-    Decanter's own settings are omitted, because they have defaults. The variables of declared
-    tables are omitted too, because the template sets them.
+    Decanter's own settings are omitted, because they have defaults, or `missing_settings` warns
+    about them. The variables of declared tables are omitted too, because the template sets them.
     """
     known = {table.environment for table in declaration.tables} | _names(project, declaration)
     for function in declaration.functions:

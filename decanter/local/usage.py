@@ -188,7 +188,7 @@ class Usage:
         return any(policy.decide(*each) is Decision.ALLOWED for each in calls)
 
     def _is_seen(self, statement: Statement) -> bool:
-        """True if a statement allows calls that Decanter observes on this machine."""
+        """True for an Allow statement of which Decanter observes all actions on this machine."""
         actions = statement.get("Action", [])
         listed = [actions] if isinstance(actions, str) else actions
         sqs = ("sqs:",) if self.grants.sees_sqs else ()

@@ -18,7 +18,7 @@ class Exceptions(logging.Handler):
     """Collects exceptions. Log records of Chalice and the framework contain some of them.
 
     Attributes:
-        all: the exceptions, in the order in which they were raised. The test may change this list.
+        all: the exceptions, in the order of their collection. The test may change this list.
         last: the last exception since the last WebSocket event began; None if there is none.
     """
 

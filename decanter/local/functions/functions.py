@@ -45,7 +45,7 @@ class Run:
 
 
 class Observer(Protocol):
-    """Gets the events and results of routes. An HTTP request has a result, but no invocation."""
+    """Gets the events and results of routes. An HTTP request only has a result."""
 
     def given(self, invocation: Invocation) -> None:
         """Called before an event is passed to its handler."""

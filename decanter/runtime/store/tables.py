@@ -159,8 +159,8 @@ _clients = _Clients()
 def on_one_session(table: TableConnection) -> TableConnection:
     """Give PynamoDB's connection a client of the process's botocore session.
 
-    By default, PynamoDB creates one session for each thread, and each session reads AWS's service
-    models again. Only one thread at a time may create a client.
+    By default, PynamoDB creates a session for each table's client, and each session reads AWS's
+    service models again. Only one thread at a time may create a client.
     """
     _clients.make(table.connection)
     return table
