@@ -212,7 +212,7 @@ class Template:
     def event_sources(self, function: str) -> Iterator[Mapping[str, Any]]:
         """Yield a function's event source mappings and `SQS` events in the template.
 
-        Settings without `Queue` change the mapping that Chalice creates.
+        Properties of an event without `Queue` change the mapping that Chalice creates.
         """
         resource = logical_id(function)
         for name, event in (_dig(self._resources, resource, "Properties", "Events") or {}).items():

@@ -339,7 +339,7 @@ class WebSocketClient:
             return management.answer(self._gateway, method, path, authorization, body, rule)
 
     def _run(self, invocation: Invocation, websocket: Peer) -> Outcome:
-        """Run the function of a client's event. Its errors are unseen if the client is closed."""
+        """Run an event's function. Its errors are unseen if the client's connection is closed."""
         before = len(self.errors)
         outcome = self._functions.run(invocation)
         if websocket.closed is not None:

@@ -91,7 +91,7 @@ def line(finding: Finding) -> str:
 
 
 def mark(finding: Finding) -> str:
-    """Return a word for the result of a finding."""
+    """Return the mark of a finding: `ok`, `FAIL`, or `?` for a result in doubt."""
     return "FAIL" if finding.failed else "ok" if finding.holds else "?"
 
 
