@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import takewhile
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -71,7 +72,10 @@ class Queue(models.Queue):
         """
         if self.fifo_queue:
             now, name = now_ms(), str(message.deduplication_id)
-            self._sent = {n: at for n, at in self._sent.items() if now - at < DEDUPLICATION_MS}
+            oldest = now - DEDUPLICATION_MS
+            # The ids are in the order of their times.
+            for old in [*takewhile(lambda each: self._sent[each] <= oldest, self._sent)]:
+                del self._sent[old]
             if name in self._sent:
                 return
             self._sent[name] = now
