@@ -32,6 +32,9 @@ CHAT, FEED = "chat:lobby", "feed:any"
 SHORT_SECONDS = 5
 """The life of a token that is refreshed a second before its end, not at its end."""
 
+LATE_SECONDS = 3
+"""The life of a token that is refreshed after its end."""
+
 
 def rarely(*values: int) -> list[Any]:
     """Return parameters of slow variants."""
@@ -505,6 +508,34 @@ def test_a_subscription_token_is_refreshed(lounge: Lounge, sdk: Orders) -> None:
         client.subscribe(channel, token=token("kim", SHORT_SECONDS, channel=channel), script=script)
         client.wait("token", channel)
         assert client.order("rpc", method="echo", data=1) == 1
+        lounge.publish(channel, "after")
+        assert client.wait("publication", channel).context["data"] == "after"
+        assert client.have("unsubscribed", channel) == []
+
+
+def test_a_client_that_refreshes_too_late_connects_again(lounge: Lounge, sdk: Orders) -> None:
+    """It got no messages since its token expired, so it must know that some are missing."""
+    late = {"token": token("lea"), "at": time.time() + LATE_SECONDS}
+    with opened(lounge, sdk, token=token("lea", LATE_SECONDS), script=[late]) as client:
+        first = client.connect()["client"]
+        client.subscribe(CHAT)
+        client.wait("connecting")
+        assert client.wait("connecting").context["code"] == 3005
+        assert client.wait("connected").context["client"] != first
+        client.wait("subscribed", CHAT)
+        assert client.order("rpc", method="whoami", data={}) == {"identity": "lea"}
+
+
+def test_a_subscription_that_is_refreshed_too_late_is_renewed(lounge: Lounge, sdk: Orders) -> None:
+    channel = "private:lou"
+    with opened(lounge, sdk, data={"name": "lou"}) as client:
+        client.connect()
+        late = {"token": token("lou", channel=channel), "at": time.time() + LATE_SECONDS}
+        first = token("lou", LATE_SECONDS, channel=channel)
+        client.subscribe(channel, token=first, script=[late])
+        client.wait("subscribing", channel)
+        assert client.wait("subscribing", channel).context["code"] == 2501
+        client.wait("subscribed", channel)
         lounge.publish(channel, "after")
         assert client.wait("publication", channel).context["data"] == "after"
         assert client.have("unsubscribed", channel) == []

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -17,7 +18,7 @@ from centrifuge import (
 from tests.support.gateways import SECONDS
 
 Emit = Callable[[dict[str, Any]], None]
-Script = list[dict[str, str]]
+Script = list[dict[str, Any]]
 
 CLIENT = (
     *("connecting", "connected", "disconnected", "error", "subscribed", "subscribing"),
@@ -121,11 +122,13 @@ class PythonClients:
             context = {"call": calls}
             self._emit({"client": client, "channel": channel, "event": "token", "context": context})
             answer = script[min(calls, len(script)) - 1]
+            if "at" in answer:
+                await asyncio.sleep(answer["at"] - time.time())
             if "unauthorized" in answer:
                 raise UnauthorizedError("not any more")
             if "error" in answer:
                 raise RuntimeError(answer["error"])
-            return answer["token"]
+            return str(answer["token"])
 
         return get
 

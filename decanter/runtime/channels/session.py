@@ -162,8 +162,8 @@ class Frame:
         if (command.method == "connect") is session.is_greeted:
             reason = "connect twice" if session.is_greeted else "the first command is not connect"
             raise Disconnect(BAD_FRAME, reason)
-        is_over = 0 < session.expires_at <= self._now()
-        if is_over and command.method != "refresh":
+        if 0 < session.expires_at <= self._now():
+            # Even `refresh` is too late: the client has missed messages since the expiry.
             raise Disconnect(CONNECTION_EXPIRED)
 
     def _connect(self, command: Command) -> dict[str, Any] | None:
@@ -304,9 +304,10 @@ class Frame:
     def _sub_refresh(self, command: Command) -> dict[str, Any]:
         name = command.text("channel")
         channel, values = self._channels.find(name)
-        if self._store.member(name, self._session.connection_id) is None:
+        if name not in self._session.channels:
             raise ReplyError(PERMISSION_DENIED, "permission denied: subscribe first")
         try:
+            self._check_subscribed(name)
             subscription = self._authorized(channel, command, values)
         except ReplyError as error:
             expired = error.code in (TOKEN_EXPIRED, EXPIRED)
@@ -317,6 +318,11 @@ class Frame:
         expires_at = subscription.expires_at or 0
         self._store.extend_membership(self._session, name, expires_at)
         return self._expiry(expires_at)
+
+    def _check_subscribed(self, name: str) -> None:
+        """Raise error 110 if a subscription has expired: the client has missed publications."""
+        if self._store.member(name, self._session.connection_id) is None:
+            raise ReplyError(EXPIRED)
 
     def _publish(self, command: Command) -> dict[str, Any]:
         name, session = command.text("channel"), self._session

@@ -7,12 +7,14 @@ import WebSocket from 'ws'
 const clients = new Map()
 const tell = value => process.stdout.write(JSON.stringify(value) + '\n')
 
-// A script of answers to getToken: a token, {error} or {unauthorized}. The last one is repeated.
+// A script of answers to getToken: {token}, {error} or {unauthorized}. The last one is repeated.
+// An answer waits until the time `at`, in epoch seconds.
 function tokens (client, script, channel) {
   let next = 0
   return async () => {
     tell({ client, channel, event: 'token', context: { call: next + 1 } })
     const answer = script[Math.min(next++, script.length - 1)]
+    if (answer.at) await new Promise(resolve => setTimeout(resolve, answer.at * 1000 - Date.now()))
     if (answer.unauthorized) throw new UnauthorizedError('not any more')
     if (answer.error) throw new Error(answer.error)
     return answer.token

@@ -142,14 +142,19 @@ def test_an_expired_identity_is_an_error_or_the_end(stage: Stage) -> None:
     assert sent(other, 1, "connect")["error"]["code"] == 110
     assert sent(other, 1, "connect", token="t")["error"]["code"] == 109
     stage.app.welcome = Welcome("ann", expires_at=NOW + 50)
-    assert sent(stage, 2, "refresh", token="t")["refresh"]["ttl"] == 40
-    stage.now += 50
+    assert sent(stage, 2, "refresh", token="t")["refresh"] == {
+        "client": "A", "version": "decanter", "expires": True, "ttl": 40
+    }  # fmt: skip
+    stage.now += 49.9
+    assert "rpc" in sent(stage, 3, "rpc", method="m")
+    stage.now = NOW + 50
     answer = stage.send("A", '{"id":3,"rpc":{"method":"m"}}')
     assert answer.end is not None
     assert answer.end.code == 3005
     stage.app.welcome = Welcome("ann", expires_at=NOW + 500)
-    assert sent(stage, 4, "refresh", token="t")["refresh"]["expires"] is True
-    assert "rpc" in sent(stage, 5, "rpc", method="m")
+    late = stage.send("A", '{"id":4,"refresh":{"token":"t"}}')  # messages are missing
+    assert late.end is not None
+    assert late.end.code == 3005
 
 
 def test_a_refresh_keeps_the_identity(stage: Stage) -> None:
@@ -183,6 +188,20 @@ def test_a_refused_refresh_ends_the_subscription(stage: Stage) -> None:
     assert push["push"]["unsubscribe"]["code"] == 2000
     assert error["error"]["code"] == 103
     assert stage.store.member("secret:x", "A") is None
+
+
+def test_a_subscription_that_has_expired_begins_again(stage: Stage) -> None:
+    sent(stage, 3, "subscribe", channel="secret:x", token="good")
+    stage.store.memberships["secret:x", "A"] = 3, None
+    for number, data in enumerate(('"token":"good"', '"token":"bad"'), 4):
+        answer = stage.send("A", f'{{"id":{number},"sub_refresh":{{"channel":"secret:x",{data}}}}}')
+        push, error = map(json.loads, answer.frames[0].split("\n"))
+        assert push["push"] == {
+            "channel": "secret:x", "unsubscribe": {"code": 2501, "reason": "subscription expired"}
+        }  # fmt: skip
+        assert error["error"]["code"] == 110
+    other = sent(stage, 6, "sub_refresh", channel="secret:y", token="good")
+    assert other["error"]["code"] == 103
 
 
 def test_members_hear_who_comes_and_goes(stage: Stage) -> None:
