@@ -304,7 +304,9 @@ a fence
 - an item
 - another item
 
-## 1.0
+## 1. Step
+
+## [1.0.0] - 2026-01-01
 
 A released change.
 """
@@ -322,7 +324,7 @@ A released change.
         (
             "page.md",
             MARKDOWN,
-            {"Heading", "A paragraph with `x` of two lines.", "an item", "another item"},
+            {"Heading", "A paragraph with `x` of two lines.", "an item", "another item", "1. Step"},
         ),
         ("page.js", "// A comment\n// of two lines.\n", {"A comment of two lines."}),
     ],

@@ -18,7 +18,7 @@ _STRING_OR_COMMENT = re.compile(
 )
 _CODE = re.compile(r"`+[^`]+`+|<!--.*?-->|\]\([^)]*\)")
 _FENCED = re.compile(r"^( *```).*?^\1", re.DOTALL | re.MULTILINE)
-_RELEASED = re.compile(r"^## \[?\d.*", re.DOTALL | re.MULTILINE)
+_RELEASED = re.compile(r"^## \[?\d+\.\d+\.\d.*", re.DOTALL | re.MULTILINE)
 _MARKER = re.compile(r"^\s*(//+|/?\*+/?|#+(?=\s)|>|[-*](?=\s)|\d+\.(?=\s))?\s*")
 _STARTS_A_UNIT = re.compile(r"^\s*([-*|]|\d+\.|#+|@\w+|\w+ ?(\([^)]*\))?:)\s")
 
