@@ -13,7 +13,7 @@ from typing import Any
 Pair = tuple[str, str]
 
 Rule = Callable[[str, Mapping[str, Any]], str | None]
-"""Takes an operation and its JSON. Returns AWS's message if the role does not allow the call."""
+"""Takes an operation and its input. Returns AWS's message if the role does not allow the call."""
 
 ANY = "*"
 """The resource of an operation without a table, and of a call that cannot be parsed."""

@@ -26,7 +26,7 @@ MakeId = Callable[[], str]
 
 
 def new_id() -> str:
-    """Return an id of a connection, request or message: 11 random bytes in URL-safe base64."""
+    """Return an id for a connection, request or message: 11 random bytes in URL-safe base64."""
     return base64.urlsafe_b64encode(os.urandom(11)).decode()
 
 

@@ -21,7 +21,10 @@ UNKNOWN = "unknown"
 EXPLICIT = "denied"
 
 EARLY = "early"
-"""The `trace` in the report of a call before the first roles arrived. Such a call is allowed."""
+"""The `trace` in the report of a call that was made before the first roles arrived.
+
+Such a call is allowed.
+"""
 
 MOST_DECISIONS = 20_000
 MOST_EARLY_CALLS = 1_000

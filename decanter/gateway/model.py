@@ -16,7 +16,7 @@ CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 
 
 class Outlet(Protocol):
-    """The socket of one client's connection. The code around the rules provides this object."""
+    """The socket of one client's connection. The code that calls the rules provides this object."""
 
     @property
     def is_clogged(self) -> bool:
@@ -132,14 +132,14 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Answer the handshake with 101, and with the subprotocol if it is not None."""
+    """An accepted handshake. The answer has the status 101 and the subprotocol, if any."""
 
     subprotocol: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer the handshake with this status."""
+    """A refused handshake, with the status and the JSON body of the answer."""
 
     status: int
     body: dict[str, str]

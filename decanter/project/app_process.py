@@ -1,10 +1,11 @@
 """Load a Chalice project's app in a separate process, and report the app's declarations.
 
 This file is run as a script: `python -P app_process.py describe PROJECT --fd N`. The process has
-the environment variables of the project's stage. Standard input is a JSON object with those
-variables of each function that differ from the process's. The local gateway's workers load this
-file by path too. The project must see only its own modules, so this file imports only the standard
-library, and loads `handlers.py`, `mistakes.py`, `parentheses.py` and `reads.py` by their paths.
+the environment variables of the project's stage. Standard input contains a JSON object with each
+function's variables that differ from the process's variables. The local gateway's workers load this
+file by its path too. Decanter's modules must not be visible to the project, so this file imports
+only the standard library, and loads `handlers.py`, `mistakes.py`, `parentheses.py` and `reads.py`
+by their paths.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class LoadError(Exception):
         kind: `missing_app_py`, `syntax_error`, `import_error`, `missing_variable`,
             `declaration_error` or `no_app_object`.
         message: one line about the error. For `missing_variable`, only the place.
-        detail: the traceback or, for `syntax_error`, the faulty line; "" if it adds nothing.
+        detail: the traceback or, for `syntax_error`, the faulty line; "" if neither is needed.
         variable: the missing environment variable, or "".
     """
 
@@ -80,7 +81,7 @@ class LoadError(Exception):
 
 
 def load(project: Path) -> tuple[ModuleType, Any]:
-    """Import `app.py` after a call of `enter`. Return the module and its `app` object.
+    """Import `app.py`, and return the module and its `app` object. Call `enter` first.
 
     Raises:
         LoadError: the app could not be loaded.
@@ -131,7 +132,7 @@ def is_declaration_error(error: BaseException) -> bool:
 
 
 def own_frames(error: BaseException, project: Path) -> list[tuple[str, int, str]]:
-    """Return file, line and function of a traceback's frames in the project's own modules."""
+    """Return the file, line and function of each traceback frame in the project's modules."""
     frames = traceback.walk_tb(error.__traceback__)
     codes = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in frames]
     ours = f"{framework()}{os.sep}"  # the framework may be in vendor/
@@ -170,8 +171,8 @@ def declaration(
 ) -> dict[str, Any]:
     """Return the app's declarations in the form of `describe`'s result.
 
-    `variables` has those variables of each function that differ from this process's variables.
-    `is_alone` is False if this process may have imported other apps too, such as in tests.
+    `variables` has each function's variables that differ from this process's variables.
+    `is_alone` is False if this process may have imported other apps too, for example in tests.
 
     Raises:
         LoadError: a declaration is invalid, or a function of the app cannot work.
@@ -278,7 +279,8 @@ def declarations(module: ModuleType) -> list[dict[str, Any]]:
     """Return the results of `__decanter__()` of the app's objects, without duplicates.
 
     Raises:
-        LoadError: `__decanter__()` raises, for example for a table that DynamoDB would refuse.
+        LoadError: `__decanter__()` raises an exception, for example for a table that DynamoDB
+            would refuse.
     """
     seen: list[dict[str, Any]] = []
     for declare in (*declaring(vars(module), set()), *declared_models(module)):
@@ -318,9 +320,9 @@ def is_of_chalicelib(value: object) -> bool:
 def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     """Yield the `__decanter__` of each model that a module of the project defines or names.
 
-    The framework's list has all models of the process, even those of tests and other apps. A
-    reloaded module has created its models again, so of models with the same module, name and
-    variable, the last is used.
+    The framework's list has all models of the process, even those of tests and other apps. If
+    several models have the same module, name and variable, the last model is used, because a
+    reloaded module creates its models again.
     """
     store = sys.modules.get("decanter.runtime.store.tables")
     own = own_modules(module)
@@ -346,7 +348,7 @@ def own_modules(module: ModuleType) -> dict[int, ModuleType]:
 
 def is_in_project(file: str, root: Path) -> bool:
     """True for a file of the project. False for tests, installed packages and nested projects."""
-    # Few of a thousand modules are in the project, and a Path for every module takes long.
+    # Few of a thousand modules are in the project, and creating a Path for each is slow.
     if not file.startswith(f"{root}{os.sep}"):
         return False
     *folders, name = Path(file).relative_to(root).parts
@@ -369,7 +371,7 @@ def describe(project: Path, variables: Variables) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the report to its own file descriptor, because the app may print to standard output."""
+    """Write the report to a separate file descriptor, because the app may print to stdout."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=["describe"])
     parser.add_argument("project", type=Path)

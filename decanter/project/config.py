@@ -43,7 +43,7 @@ class Project:
 
     @classmethod
     def load(cls, directory: Path, stage: str = DEFAULT_STAGE_NAME) -> Self:
-        """Read a project's configuration, without an import of the app.
+        """Read a project's configuration, without importing the app.
 
         Raises:
             ProjectError: the folder is not a Chalice project, or the configuration is invalid or
@@ -189,7 +189,7 @@ class Project:
     def declared_tables(self, declaration: Declaration, *, on_demand: bool = False) -> list[Table]:
         """Return the declared tables that belong to the app, encrypted, with the configured names.
 
-        With `on_demand`, a table is billed by request if its class sets no billing mode.
+        With `on_demand`, a table is billed per request if its class sets no billing mode.
         """
         tables = [
             _table(table, self.table_name(table, declaration), on_demand=on_demand)
@@ -225,7 +225,8 @@ class Project:
         """Return each function's variables that contain names of declared tables on this machine.
 
         If the configuration and the template do not name a table, it gets a default name. All
-        functions have the variables in `inherited`, unless the configuration sets them.
+        functions have the variables in `inherited`, unless the configuration or the template sets
+        them.
         """
         scopes = {
             function: {
@@ -253,7 +254,7 @@ class Project:
 
     @property
     def for_development(self) -> bool:
-        """True for Chalice's default stage, `dev`, whose tables are provisioned by default."""
+        """True for Chalice's default stage, `dev`. By default, its tables use provisioned capacity."""
         return self.chalice_stage == DEFAULT_STAGE_NAME
 
     def scope(self, function: str) -> Config:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from decanter.errors import DecanterError, ServiceError
 
-# These keys are used if the environment has none. Local services check no signature.
+# These keys are used if the environment has none. Local services do not check signatures.
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 DEFAULT_REGION = "us-east-1"
 
@@ -15,7 +15,7 @@ _REGION = re.compile(r"(?!-|\d+\Z)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
 def checked_region(region: str) -> str:
-    """Return the text unchanged. Raise DecanterError if it cannot be the name of a region."""
+    """Return the region unchanged. Raise DecanterError if it cannot be the name of a region."""
     if not _REGION.fullmatch(region):
         raise DecanterError(
             f"{region!r} is not a region: correct --region, AWS_REGION or the profile's region to "
@@ -51,7 +51,7 @@ def has_keys(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def profile(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the profile that the variables name. Return None if they have keys or no profile."""
+    """Return the profile that the variables name; None if they name none or contain keys."""
     named = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
     return None if has_keys(environ) else named or None
 

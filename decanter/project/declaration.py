@@ -72,9 +72,9 @@ class TableDeclaration:
             index.
         ttl_attribute: the attribute with the expiry time, or None.
         billing_mode: `PROVISIONED` or `PAY_PER_REQUEST`; None if the deployment decides.
-        global_indexes: the global secondary indexes, as CreateTable takes them.
-        existing: the name or the ARN of a table that does not belong to the app, or the reference
-            `{{resolve:ssm:…}}` of CloudFormation to its name; None for a table of the app.
+        global_indexes: the global secondary indexes, in the form of CreateTable's argument.
+        existing: the name or the ARN of a table that does not belong to the app, or the
+            CloudFormation reference `{{resolve:ssm:…}}` to its name; None for a table of the app.
         is_jobs: True for the job table of a queue.
         is_subscriptions: True for the table of a router's channels.
         model: the full name of the class.
@@ -127,7 +127,7 @@ class TableDeclaration:
         return bool(self.global_indexes or self.local_indexes)
 
     def schema(self) -> dict[str, Any]:
-        """Return attributes, key and local indexes, for CreateTable and `AWS::DynamoDB::Table`."""
+        """Return the attributes, key and local indexes, for CreateTable and CloudFormation."""
         found: dict[str, Any] = {
             "AttributeDefinitions": [
                 {"AttributeName": name, "AttributeType": kind}
@@ -146,8 +146,8 @@ class TableDeclaration:
         """Return the capacity and the global indexes, for CreateTable and CloudFormation.
 
         Args:
-            capacity: takes a `ProvisionedThroughput` and returns the value to write; None for a
-                table on demand.
+            capacity: takes a `ProvisionedThroughput` and returns the value to write; None for an
+                on-demand table.
         """
         own = {
             "ReadCapacityUnits": self.read_capacity_units,
@@ -166,7 +166,7 @@ class TableDeclaration:
     def arguments(self, name: str, *, on_demand: bool = False) -> dict[str, Any]:
         """Return CreateTable's arguments.
 
-        With `on_demand`, the table is billed by request if its class sets no billing mode.
+        With `on_demand`, the table is billed per request if its class sets no billing mode.
         """
         mode = self.billing_mode or (ON_DEMAND if on_demand else PROVISIONED)
         billing = {"BillingMode": ON_DEMAND} if mode == ON_DEMAND else {}
@@ -338,7 +338,7 @@ class Declaration:
 
     @property
     def workers(self) -> tuple[str, ...]:
-        """The keys of the functions that the routers' queue invokes. A valid queue has one."""
+        """The keys of the functions that the routers' queue invokes. A valid queue invokes one."""
         return tuple(
             key for key, it in self.lambdas.items() if works(it.kind, it.source, self.queue)
         )

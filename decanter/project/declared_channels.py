@@ -14,8 +14,8 @@ class ChannelsDeclaration:
     Attributes:
         connections: each function's additional actions on the connection table.
         subscriptions: each function's actions on the subscription table.
-        of_senders: the actions on these two tables of every function that sends. The keys are
-            `connections` and `subscriptions`.
+        of_senders: the actions that every function that sends needs on these two tables. The keys
+            are `connections` and `subscriptions`.
     """
 
     patterns: tuple[str, ...]
@@ -25,7 +25,7 @@ class ChannelsDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
-        """Read a member of a router's declaration; None if the router has no channels."""
+        """Read the channels of a router's declaration; None if the router has no channels."""
         if data is None:
             return None
         return cls(

@@ -9,7 +9,8 @@ def unreachable(functions: Collection[str], *, has_routes: bool) -> str | None:
     """Return the reason why no client reaches a router's routes; None if clients reach them.
 
     An app without any WebSocket handler may use its router only to send. `functions` are the
-    configuration keys of the app's WebSocket functions. `has_routes` is also True for channels.
+    configuration keys of the app's WebSocket functions. `has_routes` is also True if the router has
+    channels.
     """
     if not functions or MESSAGE in functions or not has_routes:
         return None
@@ -21,7 +22,7 @@ def unreachable(functions: Collection[str], *, has_routes: bool) -> str | None:
 
 
 def unrecorded(functions: Collection[str]) -> list[str]:
-    """Return a warning for each missing handler that a router needs for its rows of connections."""
+    """Return a warning for each missing handler that a router needs for its connection rows."""
     lacking = {
         CONNECT: "no connect handler, so the router records no connection and a broadcast reaches "
         "no client: add @app.on_ws_connect()",

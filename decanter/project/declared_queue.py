@@ -1,7 +1,7 @@
 """The queue that a router declares: `Router(…, queue=Queue("broadcasts"))`.
 
 The template of `decanter template` declares this queue, a dead-letter queue, and the event source
-mapping of the queue's function. `chalice deploy` knows only the queue's name, from app.py.
+mapping of the queue's function. `chalice deploy` reads only the queue's name, from app.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ RECEIVES = 3
 """The number of receives after which SQS moves a message to the dead-letter queue."""
 
 TIMEOUTS = 6
-"""The visibility timeout of a queue, divided by the timeout of its function.
+"""The ratio of a queue's visibility timeout to its function's timeout.
 
 The source is the Lambda Developer Guide, "Using Lambda with Amazon SQS".
 """
@@ -36,7 +36,7 @@ class QueueDeclaration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
-        """Read a member of a router's declaration; None if the router has no queue."""
+        """Read the queue of a router's declaration; None if the router has no queue."""
         return cls(**data) if data else None
 
     @property

@@ -7,7 +7,7 @@ from decanter.errors import ProjectError
 
 
 def refuse_same_ids(models: Iterable[tuple[str, str]]) -> None:
-    """Raise ProjectError if two tables have the same logical id: a template can have only one.
+    """Raise ProjectError if two tables have the same logical id. A template needs unique ids.
 
     `models` has the logical id of each table and the full name of its model.
     """
@@ -23,7 +23,7 @@ def refuse_same_ids(models: Iterable[tuple[str, str]]) -> None:
 
 
 def refuse_taken_ids(models: Iterable[tuple[str, str]], taken: Collection[str]) -> None:
-    """Raise ProjectError if a table has a logical id in `taken`, such as a function's.
+    """Raise ProjectError if a table has a logical id in `taken`, such as the id of a function.
 
     `models` has the logical id of each table and the full name of its model.
     """

@@ -25,7 +25,7 @@ APP_PROCESS = Path(__file__).with_name("app_process.py")
 
 
 class Reports:
-    """The reports about one app, for stages whose variables make no difference to the app."""
+    """The reports about one app. Stages share a report if their variables do not affect the app."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[Mapping[str, str], Variables, dict[str, Any]]] = []
@@ -59,12 +59,12 @@ def describe(
     """Import the project's app in a separate process. Return the app's declarations.
 
     `environment` is the complete environment of the process; by default, `own_environment`. `own`
-    has those variables of each function that differ from it. `timeout` is the time limit of the
-    import in seconds. A suitable report in `reports` replaces the process.
+    has each function's variables that differ from this environment. `timeout` is the time limit of
+    the import in seconds. If `reports` has a suitable report, no process is started.
 
     Raises:
         ProjectError: the app cannot be imported, or a declaration is invalid. The `detail` of the
-            error has the traceback, if any.
+            error contains the traceback, if any.
     """
     reports = reports or Reports()
     variables = own_environment(project) if environment is None else environment

@@ -13,7 +13,8 @@ from decanter.errors import ProjectError
 def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
     """Read a JSON object.
 
-    `unique` refuses an object with a repeated key, whose earlier values would be ignored.
+    With `unique`, an object with a repeated key is refused, because the key's earlier values would
+    be ignored.
 
     Raises:
         ProjectError: the file cannot be read, does not contain a JSON object, or, if `unique`, has
@@ -36,7 +37,7 @@ def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """Read a template. The file's name decides if it is YAML or JSON.
+    """Read a template, as YAML or JSON according to the suffix of the file's name.
 
     Raises:
         ProjectError: the file cannot be read, is not a template, or repeats a key.
@@ -53,7 +54,7 @@ def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
     """Merge a template over another template, like Chalice's `TemplateDeepMerger`.
 
     The import of Chalice's own class takes a third of a second, because it loads all of Chalice's
-    packaging.
+    modules for packaging.
     """
     return {**under, **{name: _over(value, under.get(name)) for name, value in over.items()}}
 
@@ -125,7 +126,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _parse_yaml(text: str, *, unique: bool = False) -> Any:
     """Parse YAML with CloudFormation's short tags.
 
-    `unique` refuses a repeated key. Otherwise the last value counts.
+    With `unique`, a repeated key is refused. Otherwise, the key's last value is used.
 
     Raises:
         ValueError: the text is not YAML, has an invalid scalar, such as an impossible date, or, if

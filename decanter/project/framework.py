@@ -13,7 +13,7 @@ REQUIRES = {
     "": ("botocore>=1.36,<2", "pynamodb>=6.1,<7"),
     "jwt": ("PyJWT[crypto]>=2.10.1,<3",),
 }
-"""The requirements of the framework and of an extra. They equal those in pyproject.toml."""
+"""The requirements of the framework and of each extra, as in pyproject.toml."""
 
 INSTALLED = Path(decanter.__file__).parent
 IGNORED = ("__pycache__", "*.pyc")
@@ -61,7 +61,7 @@ def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -
 
     Raises:
         ProjectError: the framework that the app used, the installed framework and the framework in
-            `vendor/` are not equal.
+            `vendor/` are not the same.
     """
     if used is None:
         return None
@@ -85,7 +85,7 @@ def copy_framework(target: Path) -> None:
 
 
 def is_framework(folder: Path) -> bool:
-    """True if the folder has what `copy_framework` writes, and nothing else but byte code."""
+    """True if the folder has only the files that `copy_framework` writes, and perhaps byte code."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return {"__init__.py", "runtime"} <= names <= {"__init__.py", "runtime", "__pycache__"}
 

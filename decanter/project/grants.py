@@ -1,4 +1,4 @@
-"""Write the text that grants a missing right, which the user pastes into the project."""
+"""Write the code that grants a missing right. The user pastes this code into the project."""
 
 import ast
 import json
@@ -30,7 +30,7 @@ MANAGE = "execute-api:ManageConnections"
 SENDS = ("sends", "")
 
 Right = tuple[str, str]
-"""An argument of `@uses`, either `reads` or `writes` with a model's name, or `SENDS`."""
+"""An argument of `@uses`: `SENDS`, or `reads` or `writes` with a model's name."""
 
 Allows = Callable[[str, str], bool]
 """Takes an action and an ARN. Returns True if the function may call the action."""
@@ -115,7 +115,7 @@ class Grants:
         `resource` is an ARN or `*`. `route` is the route key or the HTTP path of the event; "" for
         an unknown route.
         `sends` is True if the function has tried to send. Then a call that `sends=True` grants is
-        regarded as a call of the router.
+        regarded as a call by the router.
         """
         statement = self.statement(function, [action], resource)
         if not self.has_uses:
@@ -134,7 +134,7 @@ class Grants:
     def rights_for(self, action: str, resource: str) -> set[Right]:
         """Return the `@uses` arguments that grant a right; empty if only `also` can grant it.
 
-        Only the router calls a table whose model the app cannot name.
+        Only the router uses a table whose model the app cannot name.
         """
         table = self.tables.get(table_of(resource))
         if table and not has_name(table):
@@ -148,7 +148,7 @@ class Grants:
 
     @property
     def to_queue(self) -> tuple[str, str] | None:
-        """The action and the ARN of a send to the routers' queue; None without a queue."""
+        """The right to send to the routers' queue: an action and an ARN. None without a queue."""
         queue = self.declaration.queue
         if queue is None:
             return None
@@ -272,7 +272,7 @@ def uses_line(rights: Iterable[Right], also: Iterable[Mapping[str, Any]]) -> str
 
 
 def _or_sends(rights: Iterable[Right]) -> str:
-    """Return the advice for a call that may be the app's own or one of a sending router."""
+    """Return the advice for a call that may come from the app's code or from a sending router."""
     (word, name), *_ = sorted(rights)
     return f"if the router makes this call, sends=True instead of {word}=[{name}]"
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-# Chalice reads the configuration of WebSocket functions only under these values, which do not
-# depend on the handlers' names. One function runs all routes except $connect and $disconnect.
+# The keys of the WebSocket functions in Chalice's configuration. They do not depend on the
+# handlers' names. One function runs all routes except $connect and $disconnect.
 FUNCTION_OF_ROUTE = {
     "$connect": "websocket_connect",
     "$default": "websocket_message",
@@ -202,7 +202,7 @@ def first_route(app: Any) -> str:
 
 
 def decorated(app: Any, config: Any) -> Any:
-    """Return the function of a registration; None if `handler_map` has another under its name."""
+    """Return a registration's function; None if `handler_map` has another one under its name."""
     function = inner(app.handler_map.get(config.name))
     name = getattr(function, "__name__", None)
     return function if name == config.handler_string.rpartition(".")[2] else None
@@ -263,7 +263,7 @@ def same_names(functions: list[Registered]) -> Iterator[Fault]:
 
 
 def unused_messages(app: Any) -> Iterator[Fault]:
-    """Yield a fault for each message handler whose function differs from that of the first one."""
+    """Yield a fault for each message handler whose function is not the first handler's function."""
     message = FUNCTION_OF_ROUTE["$default"]
     handlers = [
         each for key, each in app.websocket_handlers.items() if function_of_route(key) == message
@@ -385,7 +385,7 @@ def leads_to(found: object, function: object, app: object) -> Finding:
 
 
 def is_shared(value: object) -> bool:
-    """Return True for a module, its names or a class, because all code refers to them."""
+    """Return True for a module, a module's dict or a class, because all code refers to them."""
     return isinstance(value, (ModuleType, type)) or (
         isinstance(value, dict) and "__spec__" in value
     )

@@ -1,4 +1,4 @@
-"""Convert the failure of an app's import into an error with a message of one line."""
+"""Convert the failure of an app's import into an error with a one-line message."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def import_failure(report: Mapping[str, Any], stage: str) -> ProjectError:
 
 
 def missing_variable(variable: str, place: str, stage: str) -> str:
-    """Return the error for a variable that an app reads at import but the stage does not set.
+    """Return the message about a variable that an app reads at import but the stage does not set.
 
     `place` is the place that reads the variable, as `FILE:LINE`.
     """

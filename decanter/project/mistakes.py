@@ -27,10 +27,11 @@ def refusals(
     routes: Mapping[str, Any],
     modules: Iterable[ModuleType],
 ) -> Iterator[str]:
-    """Yield the reasons why the app accepts clients or events, but does not handle them.
+    """Yield a line for each mistake because of which Decanter refuses the app.
 
-    `functions` are the functions that Chalice calls. `connect` is the one for `$connect`, or None.
-    `routes` has the entry of each HTTP route, by path and method. `modules` are those of the app.
+    `functions` are the functions that Chalice calls. `connect` is the function for `$connect`, or
+    None. `routes` has the entry of each HTTP route, by path and method. `modules` are the modules
+    of the app.
     """
     for function in functions:
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -58,7 +59,7 @@ def refusals(
 
 
 def failing_routes(routes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the reasons why API Gateway has no such HTTP route, or its function always fails."""
+    """Yield a line for each HTTP route that API Gateway cannot have, or that always fails."""
     for path, entries in routes.items():
         if not path.startswith("/") or (path.endswith("/") and path != "/"):
             yield (
@@ -81,7 +82,7 @@ def failing_routes(routes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def deciding(modules: Iterable[ModuleType]) -> Iterator[tuple[Any, str]]:
-    """Yield the functions that decide what a client may do, each with what it decides."""
+    """Yield each function that authorizes an action of a client, with the action in words."""
     channel = getattr(sys.modules.get(CHANNELS), "Channel", None)
     routes = [getattr(sys.modules.get(ROUTES), "Routes", None)]
     routes.append(getattr(sys.modules.get(ROUTER), "Router", None))
@@ -96,7 +97,7 @@ def deciding(modules: Iterable[ModuleType]) -> Iterator[tuple[Any, str]]:
 def returns_nothing(function: Any) -> bool:
     """Return True if a function, according to its source, can only return None."""
     try:
-        # The code object, because `getsource` of a wrapper returns the source of another function.
+        # Use the code object: for a wrapper, `getsource` would return another function's source.
         tree = ast.parse(textwrap.dedent(inspect.getsource(function.__code__)))
     except (AttributeError, OSError, SyntaxError, TypeError):
         return False
@@ -143,7 +144,7 @@ def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 class Unused(NamedTuple):
-    """A `Routes` object with declarations that no router includes, and its routes and hooks."""
+    """A `Routes` object that is not included in a router, and the functions that it declares."""
 
     name: str
     module: str
@@ -159,11 +160,11 @@ class Unused(NamedTuple):
 
 
 def unused_routes(modules: Iterable[ModuleType]) -> list[Unused]:
-    """Return the `Routes` objects with declarations that no router of the imported app includes."""
+    """Return the `Routes` objects that have declarations, but are not included in a router."""
     kind, found = getattr(sys.modules.get(ROUTES), "Routes", None), {}
     for module in modules:
         for name, value in [*vars(module).items()]:
-            # `_closed` is the reason why nothing more can be declared, such as `include`.
+            # `_closed` is the reason why nothing more can be declared, such as a call of `include`.
             if type(value) is not kind or getattr(value, "_closed", True) or id(value) in found:
                 continue
             if functions := [*declared_in(value)]:

@@ -19,7 +19,7 @@ _NEVER_ON_LAMBDA = re.compile(r"(typing\.)?TYPE_CHECKING|__name__ == '__main__'"
 
 
 def warnings_about_modules(project: Path) -> list[str]:
-    """Return a line with the imported modules that Lambda will not find, or an empty list."""
+    """Return one warning about all imported modules that Lambda will not find, or none."""
     missing = unpackaged(project)
     if not missing:
         return []
@@ -50,7 +50,7 @@ def unpackaged(project: Path) -> dict[str, str]:
 
 
 def imported(project: Path, source: Path) -> Iterator[tuple[str, int]]:
-    """Yield the full name of each module that a file may import, packages first, and the line."""
+    """Yield the full name and the line of each module that a file may import, packages first."""
     try:
         tree = ast.parse(source.read_bytes())
     except (OSError, SyntaxError, ValueError):  # a folder, or an error that the import reports

@@ -1,6 +1,6 @@
 """Find Chalice's decorators that an app writes without parentheses.
 
-`@app.on_ws_message` without parentheses gives the function to Chalice as an argument. Chalice then
+`@app.on_ws_message` without parentheses passes the function to Chalice as an argument. Chalice then
 returns a decorator, and registers nothing. Source: Chalice 1.34, `app.py`.
 
 The project's own environment loads this file by its path, like `app_process`.
@@ -17,7 +17,7 @@ DECORATORS = ("_register_handler", "_middleware_wrapper")
 """The names of the decorators that Chalice's methods return."""
 
 WITHOUT_ARGUMENTS = ("authorizer", "lambda_function", "middleware", "on_ws_")
-"""The beginnings of the names of methods that need no arguments."""
+"""The prefixes of the names of methods that need no arguments."""
 
 
 def missing_parentheses(modules: Iterable[ModuleType]) -> Iterator[str]:

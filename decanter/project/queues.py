@@ -138,8 +138,8 @@ class Queues:
 
         A queue that is not declared by the template or by a router belongs to another stack, so its
         settings are not known. On this machine, the visibility timeout of such a queue is at least
-        the function's timeout, because AWS requires this. `timeout` returns this timeout in
-        seconds.
+        the function's timeout, because AWS requires this. `timeout` returns a function's timeout
+        in seconds.
         """
         sources = tuple(_sources(declared, template, stack))
         own = dict(template.queues(ATTRIBUTES)) if template else {}
@@ -172,7 +172,7 @@ def has_queues(declared: Declaration, template: Template | None) -> bool:
 
 
 def name_of(arn: str) -> str:
-    """Return the name of the queue with an ARN."""
+    """Return a queue's name from its ARN."""
     return arn.rpartition(":")[2]
 
 

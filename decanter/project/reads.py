@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 ANY_NAME = "*"
-"""The name for every variable, if code has iterated over them or has started a process."""
+"""The name for all variables, if code has iterated over them or has started a process."""
 
 INTERPRETERS = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_")
 """The prefixes of variables that the interpreter and its C libraries read at the start."""
@@ -44,7 +44,7 @@ def recorded_reads() -> Iterator[set[str]]:
 
 
 def record_processes(reads: set[str]) -> None:
-    """Count a new process as a read of every variable, until this process ends."""
+    """From now on, record the start of a process as a read of every variable."""
 
     def hook(event: str, _: tuple[Any, ...]) -> None:
         if event in PROCESSES:
@@ -79,7 +79,7 @@ def was_read(name: str, reads: set[str]) -> bool:
 
 
 def is_read(name: str, reads: set[str]) -> bool:
-    """True if `was_read`, or for TZ, which the C library reads at any time."""
+    """True if `was_read` is True, or for TZ, which the C library may read at any time."""
     return was_read(name, reads) or name == "TZ"
 
 

@@ -1,6 +1,6 @@
 """`.chalice/generated.json`: the digests of the policy files that Decanter wrote.
 
-A digest is made from the parsed content, so line ends and layout do not change it.
+A digest is made from the parsed content, so line endings and layout do not change it.
 """
 
 import hashlib

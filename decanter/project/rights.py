@@ -258,15 +258,15 @@ def statements_of(document: Section) -> list[Section]:
 
 
 def policy_file_name(project: Project, function: str) -> str:
-    """Return the name of the policy file that Chalice reads instead of its analysis."""
+    """Return the name of the policy file that Chalice reads if it does not analyse app.py."""
     name: str | None = project.scope(function).iam_policy_file
     return name or f"policy-{project.chalice_stage}.json"
 
 
 def has_generated_file(project: Project, function: str) -> bool:
-    """True if the name of a function's policy file is a name that `decanter template` writes.
+    """True if a function's policy file has the name that `decanter template` writes.
 
-    Any other file belongs to the user.
+    A file with any other name belongs to the user.
     """
     own = f"policy-{project.chalice_stage}-{function}.json"
     return bool(project.scope(function).iam_policy_file == own)

@@ -43,7 +43,7 @@ def refuse_invalid(schedules: Mapping[str, str]) -> None:
 
 
 def _problems(expression: str) -> Iterator[str]:
-    """Yield what to write in place of an invalid expression."""
+    """Yield the remedies for an invalid expression."""
     if _RESOLVED in expression:
         return
     if rate := _RATE.fullmatch(expression):

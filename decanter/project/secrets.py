@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 _REFERENCE = re.compile(r"\{\{resolve:(?P<service>ssm|ssm-secure|secretsmanager):[^{}]*\}\}")
 
-# A secret's name ends with one of these words: SESSION_TOKEN, but not TOKEN_TABLE or SECRET_ARN.
+# A secret's name ends with one of these words. For example, SESSION_TOKEN matches, but TOKEN_TABLE
+# and SECRET_ARN do not.
 _NAME = re.compile(
     r"(?i)(^|[^a-z])(secret|token|credential|pass|passphrase|pwd|(api|private|secret|access|signing|"
     r"encryption)_?key)s?$|(password|passwd|secret|apikey)$"
@@ -43,7 +44,7 @@ def is_reference(value: str) -> bool:
 
 
 def is_secure_parameter(value: str) -> bool:
-    """True if the value refers to a SecureString, which a function's environment cannot have."""
+    """True if the value refers to a SecureString, which a function's environment cannot contain."""
     return any(match["service"] == "ssm-secure" for match in _REFERENCE.finditer(value))
 
 

@@ -54,7 +54,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """The stack's name, with which the names of many of its resources start."""
+        """The stack's name. The names of many of its resources start with this name."""
         return f"{self.app_name}-{self.stage}"
 
     @property

@@ -1,7 +1,8 @@
 """Create, delete and describe DynamoDB tables, on AWS or for the local gateway.
 
-The functions that call DynamoDB take a botocore client. They raise botocore's errors unchanged,
-except for an error that shows whether the table exists or that the service does not support tags.
+The functions that call DynamoDB take a botocore client. They handle the errors of a table that
+already exists, of a table that does not exist, and of a service that does not support tags. They
+raise botocore's other errors unchanged.
 """
 
 import time
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 from decanter.errors import DecanterError
 
 POLL_SECONDS = 1.0
-# AWS creates and deletes a table within seconds. After so many polls, something is wrong.
+# AWS creates and deletes a table within seconds. After this many polls, something is wrong.
 POLLS = 120
 
 INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
@@ -58,13 +59,16 @@ class Table:
         return Table({**self.arguments, **encryption}, self.ttl_attribute)
 
     def is_outdated_by(self, other: "Table") -> bool:
-        """True if the other table has this name, but another key or other indexes."""
+        """True if the other table has the same name, but a different key or different indexes."""
         return self.name == other.name and any(
             self.arguments.get(part) != other.arguments.get(part) for part in SCHEMA
         )
 
     def with_indexes_of(self, other: "Table") -> "Table":
-        """Return the table with more indexes of another table and, by default, the other's TTL."""
+        """Return the table with the additional indexes of another table.
+
+        If this table has no TTL attribute, the result has the other table's TTL attribute.
+        """
         arguments = {**self.arguments}
         known = {each["AttributeName"] for each in arguments["AttributeDefinitions"]}
         for kind in INDEXES:

@@ -1,4 +1,4 @@
-"""Read a merge template, and return its resources with the names on this machine.
+"""Read a merge template, and return its resources with their names on this machine.
 
 `chalice package --merge-template` merges a merge template into the template that Chalice generates.
 A merge template may therefore contain parts of Chalice's own resources, under the logical ids that
@@ -76,7 +76,7 @@ class Route:
         function: the configuration key of the route's function, such as `websocket_message`.
         route_response: True if the client gets the function's result.
         authorizer: the logical id or the type of the authorizer, such as `AWS_IAM`; None without
-            one.
+            an authorizer.
     """
 
     route_key: str
@@ -102,7 +102,7 @@ class Template:
 
     @classmethod
     def read(cls, paths: Sequence[Path], stack: Stack) -> Self:
-        """Read one or more templates. The name of each file decides if it is YAML or JSON.
+        """Read one or more templates, as YAML or JSON according to the suffix of each file's name.
 
         Each template is merged into the previous templates, by Chalice's rules.
 
@@ -116,7 +116,7 @@ class Template:
 
     @property
     def api_stage(self) -> str:
-        """The stage of the WebSocket API in the template or, without one, in the configuration."""
+        """The stage of the WebSocket API in the template; by default, the configured stage."""
         return self._stack.api_stage
 
     def http_stage(self, configured: str) -> str:
@@ -357,8 +357,8 @@ class Template:
 def own_templates(project: Path) -> list[Path]:
     """Return the paths of a project's own merge templates.
 
-    The overrides are read only without a generated template, which contains them. A file in the
-    root may be something other than a template, so it must contain "Resources".
+    The overrides are not read if there is a generated template, because this template contains
+    them. A file in the root may be something other than a template, so it must contain "Resources".
     """
     root = project / ROOT_TEMPLATE
     is_one = root.is_file() and b'"Resources"' in root.read_bytes()

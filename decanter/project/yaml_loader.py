@@ -6,11 +6,11 @@ import yaml
 
 
 class Loader(yaml.SafeLoader):
-    """A separate class, because PyYAML registers the constructors of tags for each class."""
+    """A loader for the short tags. PyYAML registers the constructors of tags for each class."""
 
 
 def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    """`!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`."""
+    """Return `{"Ref": "X"}` for `!Ref X`, and `{"Fn::Sub": "X"}` for `!Sub X`."""
     value: Any
     if isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
@@ -30,7 +30,7 @@ class UniqueLoader(Loader):
     """A loader that refuses a mapping with a repeated key, like CloudFormation."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
-        """Raise ConstructorError for a repeated key."""
+        """Return the mapping of a node. Raise ConstructorError for a repeated key."""
         seen: list[Any] = []
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)

@@ -1,1 +1,1 @@
-"""`decanter publish` and `decanter connections`: use a stage's connections on the command line."""
+"""The commands `decanter publish` and `decanter connections`, which use a stage's connections."""

@@ -97,7 +97,7 @@ def sent(
 
 
 def messages(given: Iterable[str], file: str | None) -> Iterator[tuple[str, bytes]]:
-    """Yield each place, such as `line 3 of FILE`, and the message there.
+    """Yield the place of each message, such as `line 3 of FILE`, and the message.
 
     Raises:
         DecanterError: the file cannot be read.

@@ -18,7 +18,10 @@ from decanter.runtime.publishing.outside import Report
 from decanter.terminal import printable
 
 READERS = 16
-"""The limit of parallel calls to @connections, which share a quota with messages to clients."""
+"""The maximum number of parallel calls to @connections.
+
+These calls share a quota with messages to clients.
+"""
 
 CLOSED, GONE = "closed", "gone"
 
@@ -98,7 +101,7 @@ def result_of(report: Report, connection_id: str) -> str:
 
 
 def rows(there: Target) -> Iterator[Row]:
-    """Yield the rows of the table."""
+    """Yield the rows of the stage's connection table."""
     names = {"#key": there.stage.key, "#at": "connected_at", "#identity": "identity"}
     with explained(f"read table {there.stage.table}"):
         pages = there.aws.client("dynamodb").get_paginator("scan")

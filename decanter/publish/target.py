@@ -33,7 +33,7 @@ ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
 @dataclass(frozen=True)
 class Target:
-    """A stage, and the services to reach it.
+    """A stage, and the services through which a command uses its connections.
 
     `name` is the stage's name in texts for the user. `queue_url` is None if the stage has no known
     queue. `sqs_url` is the URL of a local SQS; None for SQS on AWS.
@@ -234,7 +234,7 @@ IN_THE_REPORT = {"left_over", "multicast_incomplete"}
 
 
 def warn(record: logging.LogRecord) -> bool:
-    """Print a warning of `decanter.runtime` for the user. Return False to write no log line."""
+    """Print a warning of `decanter.runtime` for the user. Return False to suppress the log line."""
     line = json.loads(record.getMessage())
     event, _ = line.pop("event"), line.pop("level")
     is_known = event in IN_THE_REPORT or line.get("result") == "refused"  # a refusal is also raised

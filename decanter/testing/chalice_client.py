@@ -1,4 +1,4 @@
-"""Extend Chalice's test client: requests to HTTP routes, and events for all functions.
+"""Extend Chalice's test client for requests to HTTP routes and for events of all functions.
 
 This module is imported only when it is needed, because the import of `chalice.test` is slow.
 """

@@ -45,7 +45,7 @@ class ClientSubscription:
 
     @property
     def ended(self) -> tuple[int, str] | None:
-        """The code and the reason of the end; None while the client is subscribed."""
+        """The code and the reason with which the subscription ended; None while it is active."""
         return self._ended if self not in self._client.subscriptions.values() else None
 
     def end(self, code: int, reason: str) -> None:
@@ -120,7 +120,7 @@ class ChannelClient(Peer):
 
     @property
     def closed(self) -> tuple[int, str] | None:
-        """The code and the reason of the end, as an SDK reports them; None while connected.
+        """The close code and the close reason, as an SDK reports them; None while connected.
 
         If the app ends the connection, the gateway's close frame has the code 1000. The disconnect
         push before this frame has the code for the SDK, 3000 to 4999.
@@ -203,8 +203,8 @@ class ChannelClient(Peer):
     def publish(self, channel: str, data: Any) -> None:
         """Publish a JSON value. When this method returns, every subscriber has it.
 
-        If the app has a queue and there are many subscribers, the last ones get it when the test
-        calls `WebSocketClient.drain`.
+        If the app has a queue and there are many subscribers, the last subscribers get the value
+        when the test calls `WebSocketClient.drain`.
 
         Raises:
             CommandRefused: the server refuses the command.

@@ -58,8 +58,8 @@ class WebSocketClient:
         app: the Chalice object.
         stage_name: the stage in `.chalice/config.json`.
         project_dir: the folder of the Chalice project; by default, the folder of the app's module.
-        strict: True to raise an exception at the end of the test if it is still in `errors` and no
-            client got an answer to the event that caused it.
+        strict: True to raise an exception of the app at the end of the test, if the exception is
+            still in `errors` and no client got an answer to the event that caused it.
         iam: `enforce` to refuse the calls to DynamoDB, SQS and @connections that the role of the
             running function does not allow, `warn` to log them, `off` to check no calls.
 
@@ -200,7 +200,7 @@ class WebSocketClient:
 
         Raises:
             LookupError: the app has no such function.
-            Exception: the exception of the function.
+            Exception: the function's exception.
         """
         __tracebackhide__ = True
         self._check_open()

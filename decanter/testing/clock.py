@@ -14,7 +14,7 @@ class Clock:
     Python's own clocks, such as `time.time()` in the app, are not changed.
 
     Args:
-        act: does all actions that are due, and returns the seconds until it must run again.
+        act: performs all due actions, and returns the seconds until it must run again.
     """
 
     _framework_ahead: ClassVar[float] = 0.0  # of a monotonic clock, so never reset

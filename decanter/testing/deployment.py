@@ -126,7 +126,7 @@ class Deployment:
         return merged
 
     def queue_variables(self, endpoint: str) -> dict[str, str]:
-        """Return the variables with the URLs of the routers' queue and its dead letters, if any."""
+        """Return the variables with the URLs of the queue and its dead-letter queue, if any."""
         url_of = partial(self.stack.queue_url, endpoint=endpoint)
         return self.queue.variables(url_of) if self.queue else {}
 
@@ -188,7 +188,7 @@ def handlers_of(app: Any, module: ModuleType, project: Project | None) -> dict[s
 
 
 def _found(handler_string: str, module: ModuleType) -> Handler:
-    """Return a function that finds its handler like Lambda, but at each call, and runs it."""
+    """Return a function that, at each call, finds a handler by Lambda's rules and runs it."""
 
     def handler(event: Any, context: Any) -> Any:
         return inside.handlers.find(handler_string, module)(event, context)
@@ -206,7 +206,7 @@ def registered(app: Any, function: Any) -> Handler:
 
 
 def module_of(app: Any) -> ModuleType:
-    """Return the app's module: its app.py, the module of a WebSocket handler, or an empty one."""
+    """Return the app's app.py, the module of a WebSocket handler, or an empty module."""
     for module in [*sys.modules.values()]:
         if getattr(module, "__dict__", {}).get("app") is app:
             file = _file(module)
@@ -220,10 +220,11 @@ def module_of(app: Any) -> ModuleType:
 
 
 def with_locals(module: ModuleType, app: Any) -> ModuleType:
-    """Return a module of its own for an app that a function of the module has created.
+    """Return a separate module for an app that a function of the module has created.
 
-    It has the names of the module, and the routers and models that the app's functions refer to. It
-    does not have those of other apps that the functions of the same module have created.
+    The separate module has the names of the module, and the routers and models that the app's
+    functions refer to. It does not have the routers and models of other apps that functions of the
+    same module have created.
     """
     functions = inside.handlers.called(app)[0]
     local = [each for each in functions if "<locals>" in getattr(each, "__qualname__", "")]

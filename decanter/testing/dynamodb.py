@@ -18,7 +18,7 @@ from decanter.project.tables import Table
 from decanter.testing.environ import REGION
 
 FIVE_YEARS = 5 * 365 * 86400
-"""DynamoDB does not delete an item that has been expired for longer than this, in seconds."""
+"""DynamoDB does not delete an item that expired more than this number of seconds ago."""
 
 logger = logging.getLogger(__name__)
 

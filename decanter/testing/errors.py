@@ -73,7 +73,8 @@ class CommandRefused(AssertionError):
 
     Attributes:
         command: the command's method, such as `subscribe`.
-        code: the error code. Codes from 400 are the app's own; lower codes belong to the protocol.
+        code: the error code. Codes of 400 and above belong to the app; lower codes belong to the
+            protocol.
         message: the error's text.
         temporary: True if the client should repeat the command.
     """
@@ -105,7 +106,7 @@ class CallRefused(AssertionError):
     Attributes:
         call: the service and the operation, if they are known.
         host: the host of the call.
-        service: the prefix of the service in host names, `credentials`, or "" if it is not known.
+        service: the prefix of the service in host names, `credentials`, or "" if unknown.
     """
 
     def __init__(self, call: str, host: str, service: str = "") -> None:
@@ -152,9 +153,10 @@ def report(
 ) -> None:
     """Report unseen exceptions and unread frames at the end of a test.
 
-    The error of a failed test gets the report as notes. After a success, the first exception in
-    `unseen`, which no client and no test has seen, is raised. Without one, the unread frames, by
-    the client's name, raise `UnreadFrames`. `raised` has all exceptions of the app's functions.
+    The error of a failed test gets the report as notes. After a success, raise the first exception
+    in `unseen`. If `unseen` is empty, raise `UnreadFrames` for the unread frames. `unseen` has the
+    exceptions that no client and no test has seen. `unread` has the frames by the client's name.
+    `raised` has all exceptions of the app's functions.
     """
     __tracebackhide__ = True
     if error is not None:

@@ -1,4 +1,4 @@
-"""Collect the exceptions of an app's functions, even if a client gets an answer for them."""
+"""Collect the exceptions of an app's functions, even if Chalice or the framework handles them."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Describe the failure of an import in a test run in one line."""
+"""Describe, in one line, why an import fails in a test run."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from decanter.testing.stage import CHOOSES_STAGE, check_chosen_stage
 
 
 def one_line(error: BaseException, project: Path, stage: str) -> str | None:
-    """Return the text for a missing variable that the project reads at import; otherwise None."""
+    """Return a line about a missing variable that the project reads at import; otherwise None."""
     if (found := missing_variable(error, project)) is None:
         return None
     place, _, variable = found

@@ -30,7 +30,7 @@ class Functions:
         self._rights = rights
 
     def run(self, invocation: Invocation) -> Outcome:
-        """Run the function for an event of API Gateway."""
+        """Run the function for an event of API Gateway, and return the outcome."""
         __tracebackhide__ = True
         self.exceptions.last = None
         if invocation.function not in self._deployed.functions:

@@ -1,4 +1,4 @@
-"""Keeps the frames that have arrived at a client until the test receives them."""
+"""Keep the frames that have arrived at a client until the test receives them."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from collections.abc import Callable
 class Inbox:
     """The gateway's `Outlet` to a client, which keeps frames until the test receives them.
 
-    `on_close` gets the code and the reason, at most once, after either side has closed.
+    `on_close` gets the code and the reason, at most once, after either side has closed the
+    connection.
     """
 
     is_clogged = False

@@ -19,7 +19,10 @@ from decanter.testing.dynamodb import application, moto
 from decanter.testing.environ import REGION
 
 Answer = Callable[[str, str, str, bytes], Response | None]
-"""Takes method, path, Authorization and body. Returns None if another test client must answer."""
+"""Takes the method, path, Authorization header and body of a call.
+
+Returns None if another test client must answer.
+"""
 
 
 class ManagementServer(ThreadingHTTPServer):

@@ -126,7 +126,7 @@ def _set_up(config: pytest.Config) -> None:
 
 
 def _start(config: pytest.Config) -> "Projects":
-    """Start to block calls to AWS, for the first project of the run."""
+    """Start to block calls to AWS for the first project. Return the `Projects` of the run."""
     from decanter.testing.block import BLOCK
     from decanter.testing.imports import before_import
     from decanter.testing.projects import Projects

@@ -18,7 +18,7 @@ PACKAGES = ("app", "chalicelib")
 
 
 class Projects:
-    """Enters one project at a time, and sets the variables of this stage; with "", no variables."""
+    """Enters one project at a time, and sets the variables of `stage`; with "", no variables."""
 
     def __init__(self, stage: str) -> None:
         self.current: Path | None = None

@@ -15,7 +15,10 @@ from decanter.testing.functions import Functions
 from decanter.testing.running import sqs_rule
 
 MOST_EVENTS = 10_000
-"""The limit of events in a call of `drain`. A function may send to its own queue without end."""
+"""The maximum number of events in one call of `drain`.
+
+A function may send to its own queue without end.
+"""
 
 
 class Queues:
@@ -34,7 +37,7 @@ class Queues:
         self._aged = 0.0
 
     def answer(self, target: str, body: bytes) -> Answer:
-        """Answer a call of SQS's JSON protocol."""
+        """Answer a call in SQS's JSON protocol."""
         self._let_time_pass()
         return self._sqs.answer(target, body, sqs_rule())
 

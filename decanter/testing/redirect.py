@@ -89,7 +89,8 @@ def _send(original: Callable[..., Any], session: Any, request: Any) -> Any:
 
     Raises:
         CallRefused: the call would leave this machine, and its host is not allowed.
-        EndpointConnectionError: such a call is to EC2's instance metadata service.
+        EndpointConnectionError: as for CallRefused, but the host is EC2's instance metadata
+            service.
     """
     url = urlsplit(request.url)
     host = url.hostname or ""
@@ -118,7 +119,7 @@ def _refusal(host: str) -> CallRefused:
 
 
 def _proxy_url_for(original: Callable[..., Any], configuration: Any, url: str) -> Any:
-    """While the block is on, use no proxy for calls to this machine, even if a client has one."""
+    """Return the proxy for a URL; None for a URL of this machine while the block is on."""
     if BLOCK.is_on and is_local(urlsplit(url).hostname or ""):
         return None
     return original(configuration, url)

@@ -1,4 +1,4 @@
-"""The function that runs now, whose role allows or denies calls.
+"""The function that is running, whose role allows or denies calls.
 
 A thread does not know which function started it. Therefore, while a function runs, every call of
 this process counts as a call of the function. At any other time, a call belongs to the test and

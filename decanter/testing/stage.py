@@ -1,4 +1,4 @@
-"""Find a project's folder and the environment variables of its stage, without an import of its app.
+"""Find a project's folder and its stage's environment variables, without importing the app.
 
 The pytest plugin imports this module in every run, so this module does not import Chalice or
 botocore, which are slow to import.
@@ -29,7 +29,7 @@ def project_at(folder: Path) -> Path | None:
 
 
 def check_chosen_stage(project: Path, stage: str) -> None:
-    """Raise StageError if the configuration does not have the stage; ignore an unreadable one."""
+    """Raise StageError if the configuration is readable, but does not have the stage."""
     if document := _read(project / CONFIG):
         check_stage(project / CONFIG, _object(document, "stages"), stage)
 

@@ -54,7 +54,7 @@ class Peer:
 
     @property
     def closed(self) -> tuple[int, str] | None:
-        """The code and the reason of the close; None while the connection is open."""
+        """The close code and the close reason; None while the connection is open."""
         return self.inbox.closed
 
     @property

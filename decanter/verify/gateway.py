@@ -1,4 +1,4 @@
-"""The rules of API Gateway for handshakes, frames, limits and the close of connections."""
+"""The rules of API Gateway for handshakes, frames, limits and the closing of connections."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def subprotocol(endpoint: Endpoint) -> str:
 
 
 def offered(endpoint: Endpoint) -> str:
-    """Check that the app selects an offered subprotocol, because a browser needs one."""
+    """Check that the app selects an offered subprotocol, because browsers require this."""
     with endpoint.connect() as client:
         return "selected" if client.subprotocol in endpoint.subprotocols else "none selected"
 

@@ -59,7 +59,7 @@ class Report:
         return [finding for finding in self.findings if finding.failed]
 
     def left_out(self) -> list[str]:
-        """Return a text with the number of omitted rules for each reason."""
+        """Return, for each reason, a text with the number of omitted rules."""
         reasons = [omission.reason for omission in self.omissions]
         return [f"{reasons.count(it)} left out ({it})" for it in dict.fromkeys(reasons)]
 
@@ -83,7 +83,7 @@ def head(report: Report) -> str:
 
 
 def line(finding: Finding) -> str:
-    """Return the line of a finding."""
+    """Return a finding as one line of the report."""
     rule, seen = finding.rule, finding.seen
     if not finding.holds:
         seen = f"expected {rule.expected}, saw {seen}"

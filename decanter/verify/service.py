@@ -13,7 +13,7 @@ QUIET_SECONDS = 1.0
 
 
 def speaks(endpoint: Endpoint) -> bool:
-    """True if the app has the same broadcast and error frames as this repository's service."""
+    """True if the app sends the same broadcasts and errors as this repository's service."""
     texts = _texts(token := mark())
     with endpoint.connect() as client:
         client.send("no JSON")
@@ -40,7 +40,7 @@ def broadcast(endpoint: Endpoint) -> str:
 
 
 def _texts(token: str) -> list[str]:
-    """Return JSON texts with numbers, duplicates, spaces and escapes that an encoder may change."""
+    """Return JSON texts whose numbers, repeated keys, spaces and escapes an encoder may change."""
     return [
         f'"{token} hello world !"',
         f'{{"n": 1.0, "n": 1e5, "z":0,"a" : "{token}"}}',

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, endpoint: Endpoint | None) -> int:
     """Test the facts. Return 1 if a published rule does not hold, 130 after Ctrl-C.
 
-    `endpoint` already serves the app, or is None.
+    `endpoint` is an endpoint that already serves the app, or None.
 
     Raises:
         DecanterError: the arguments name no place or several places for the app, or the app cannot
@@ -127,7 +127,7 @@ def facts(limits: Limits, *, quick: bool = False) -> list[Rule]:
 def _place(
     args: argparse.Namespace, endpoint: Endpoint | None, folder: Path, show: Show
 ) -> AbstractContextManager[str]:
-    """Return a context manager that runs the app in the chosen place and yields its URL."""
+    """Return a context manager that runs the app in the chosen place and yields the URL."""
     if endpoint is not None:
         return nullcontext(endpoint.url)
     project = write_app(folder / "facts")

@@ -31,7 +31,7 @@ def elsewhere(url: Callable[[Endpoint], str]) -> Look:
 
 
 def refusal_body(endpoint: Endpoint) -> str:
-    """Probe which members the JSON body of a refused handshake has."""
+    """Probe the names of the members in the JSON body of a refused handshake."""
     try:
         with client(endpoint, "status=403"):
             return "HTTP 101"

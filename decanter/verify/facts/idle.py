@@ -1,6 +1,6 @@
 """Facts about the kinds of traffic that restart the idle timer.
 
-All connections are opened together, so all facts together take 1.25 times the idle timeout.
+All connections are opened at the same time, so the facts take 1.25 times the idle timeout in total.
 """
 
 import time

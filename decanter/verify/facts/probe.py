@@ -1,4 +1,4 @@
-"""A client of the app in `app/`, which sends orders and reads the stored events."""
+"""A client that sends orders to the app in `app/` and reads the stored events."""
 
 import json
 import time
@@ -29,7 +29,7 @@ class Limits:
 
 @contextmanager
 def client(endpoint: Endpoint, query: str = "", **options: Any) -> Iterator[ClientConnection]:
-    """Connect a client. The query may be empty."""
+    """Connect a client, and yield the connection. The query may be empty."""
     with endpoint.connect(f"{endpoint.url}?{query}" if query else None, **options) as connection:
         yield connection
 
@@ -62,7 +62,7 @@ def identity(connection: ClientConnection, seconds: float) -> str:
 
 
 def kept(endpoint: Endpoint, key: str, name: str, seconds: float | None = None) -> Any:
-    """Wait for a value that the app stores under a key and a name; None after the time limit."""
+    """Return the value that the app stores under a key and a name; None after the time limit."""
     deadline = time.monotonic() + (endpoint.seconds if seconds is None else seconds)
     with client(endpoint) as observer:
         while True:

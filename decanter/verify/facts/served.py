@@ -17,7 +17,7 @@ STOP_SECONDS = 10
 
 @contextmanager
 def served(project: Project) -> Iterator[str]:
-    """Serve the project until the block ends. Yield its URL.
+    """Serve the project until the block ends. Yield the WebSocket URL.
 
     Raises:
         ServiceError: the gateway does not start.
