@@ -36,7 +36,7 @@ class Policy:
     """The statements of all policies of one role.
 
     Conditions and policy variables in resources cannot be evaluated on this machine. An Allow
-    statement with a condition or a variable applies, and such a Deny statement does not apply.
+    statement with a condition or a variable applies. A Deny statement with one does not apply.
     A statement that AWS would refuse allows nothing. If its effect is Deny, it denies everything.
     `note` gets a line about each statement that is not evaluated as on AWS.
     """

@@ -1,7 +1,7 @@
 """The management API, `/{stage}/@connections/{connectionId}`, for boto3 and Chalice.
 
-Sources: botocore's service model apigatewaymanagementapi/2018-11-29; observed on AWS: the letter
-case of `x-amzn-ErrorType`, the 400 for a malformed id, and the 403 for a missing right.
+Sources: botocore's service model apigatewaymanagementapi/2018-11-29; observations on AWS for the
+letter case of `x-amzn-ErrorType`, the 400 for a malformed id, and the 403 for a missing right.
 """
 
 from collections.abc import Callable

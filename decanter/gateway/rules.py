@@ -41,7 +41,7 @@ def error_frame(message: str, connection_id: str, request_id: str) -> str:
 
 
 def refusal(status: int, connection_id: str, request_id: str) -> dict[str, str]:
-    """Return the JSON body of a refused handshake. AWS does not document its own body."""
+    """Return the JSON body of a refused handshake. AWS does not document this body."""
     text = REFUSALS.get(status) or phrase(status)
     return {"message": text, "connectionId": connection_id, "requestId": request_id}
 

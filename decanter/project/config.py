@@ -254,7 +254,7 @@ class Project:
 
     @property
     def for_development(self) -> bool:
-        """True for Chalice's default stage, `dev`. By default, its tables use provisioned capacity."""
+        """True for `dev`, Chalice's default stage. Its tables default to provisioned capacity."""
         return self.chalice_stage == DEFAULT_STAGE_NAME
 
     def scope(self, function: str) -> Config:

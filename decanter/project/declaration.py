@@ -338,7 +338,7 @@ class Declaration:
 
     @property
     def workers(self) -> tuple[str, ...]:
-        """The keys of the functions that the routers' queue invokes. A valid queue invokes one."""
+        """The keys of the functions that the routers' queue invokes; one key for a valid queue."""
         return tuple(
             key for key, it in self.lambdas.items() if works(it.kind, it.source, self.queue)
         )

@@ -65,7 +65,7 @@ def _over(value: Any, under: Any) -> Any:
 
 
 def parse_template(text: str) -> dict[str, Any]:
-    """Parse a template's text as JSON or YAML. Return an empty dict if it is not an object."""
+    """Parse a template's text as a JSON or YAML object. Return an empty dict for any other text."""
     try:
         # JSON is valid YAML, but the YAML parser is slow to import and to run.
         document = json.loads(text) if text.startswith("{") else _parse_yaml(text)

@@ -53,8 +53,8 @@ def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -
     """Return the framework that a project's app uses; None for an app without the framework.
 
     Python searches `vendor/` after site-packages and before an editable install. Plain Chalice
-    packages `vendor/`. If two frameworks differ, one of them would run on this machine and the
-    other on Lambda.
+    packages `vendor/`. If two of these frameworks differ, one of them would run on this machine and
+    the other on Lambda.
 
     `used` is the folder from which the app imported the framework. `is_own` is False if the app ran
     in its own Python, which has its own framework.

@@ -1,6 +1,6 @@
 """The environment variables that code reads.
 
-Like `app_process`, this file is loaded by path in the project's own environment.
+The project's own environment loads this file by its path, like `app_process`.
 """
 
 from __future__ import annotations

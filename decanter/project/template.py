@@ -61,7 +61,7 @@ ROOT_TEMPLATE = Path("resources.json")
 """The merge template in the project's root, with the name from Chalice's tutorial."""
 
 OVERRIDES = Path(".chalice/overrides.json")
-"""The file that is merged into the generated template. Without that template, it is read alone."""
+"""The file that is merged into the generated template, or read alone if there is none."""
 
 OWN_TEMPLATES = (TEMPLATE, OVERRIDES, ROOT_TEMPLATE)
 

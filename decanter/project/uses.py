@@ -13,8 +13,8 @@ class Uses:
         place: the function's module and name.
         is_default: True if the function has no `@uses`, so that it may read and write every
             declared table.
-        reads: the variables of the tables that the function reads.
-        writes: the variables of the tables that the function writes.
+        reads: the environment variables of the tables that the function reads.
+        writes: the environment variables of the tables that the function writes.
         sends: True if the function may send to connections and close them.
         also: additional statements for the IAM policy.
         is_router: True for the rights of the router's own code in the function of its queue.

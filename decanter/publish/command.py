@@ -76,7 +76,8 @@ def sent(
     """Send or queue a message.
 
     Raises:
-        DecanterError: the message is not UTF-8, is too large, or must be JSON and is not.
+        DecanterError: the message is not UTF-8, is too large, or is not the JSON that an app with
+            channels needs.
     """
     try:
         text = data.decode()

@@ -1,4 +1,4 @@
-"""`decanter connections`: list a stage's connections, or close some."""
+"""`decanter connections`: list a stage's connections, or close some of them."""
 
 import argparse
 import json

@@ -19,7 +19,7 @@ class Inbox:
         self._on_close = on_close
 
     def send(self, data: bytes) -> bool:
-        """Keep a frame, or return False if the connection is closed."""
+        """Keep a frame. Return False if the connection is closed."""
         if self.closed is None:
             self.frames.append(data.decode())
         return self.closed is None

@@ -139,7 +139,7 @@ def _start(config: pytest.Config) -> "Projects":
 
 
 def _project_of_run(config: pytest.Config) -> Path | None:
-    """Return the first project at the named tests, the current folder, the root or `pythonpath`."""
+    """Return the first project at a named test, this folder, pytest's root or `pythonpath`."""
     from decanter.testing.stage import project_at
 
     named = [Path(each.partition("::")[0]) for each in config.known_args_namespace.file_or_dir]

@@ -1,6 +1,6 @@
 """Switch between the Chalice projects of a test run.
 
-One run can have tests of several projects, but the app of each project is the module `app`.
+One run can have tests of several projects, but each project's app is in the module `app`.
 Therefore, while a test file is collected and while its tests run, `app` and `chalicelib` are
 modules of its project. The environment variables are those of the project's stage.
 """

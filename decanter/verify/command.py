@@ -167,7 +167,7 @@ def _rules(endpoint: Endpoint, known: Routes | None, messages: Sequence[str]) ->
 
 
 def _without_token(endpoint: Endpoint) -> Rule:
-    """Return a rule that the endpoint refuses clients without the token.
+    """Return a rule that requires the endpoint to refuse clients without the token.
 
     An accepted client is not an error, because an app may accept clients without a token too.
     """

@@ -43,8 +43,7 @@ class Endpoint:
     """A WebSocket endpoint.
 
     `seconds` is the time limit for an expected frame or answer. `management` is botocore's client
-    of @connections at `management_url`. Each handshake has `headers` and offers
-    `subprotocols`.
+    of @connections at `management_url`. Each handshake has `headers` and offers `subprotocols`.
     """
 
     url: str

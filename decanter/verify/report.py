@@ -27,7 +27,7 @@ Show = Callable[[str], None]
 class Report:
     """The result of a check.
 
-    `when` is in ISO 8601 and UTC. `gaps` has the rules that no check of this run covers.
+    `when` is a UTC time in ISO 8601 format. `gaps` has the rules that no check of this run covers.
     """
 
     url: str

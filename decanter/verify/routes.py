@@ -89,7 +89,7 @@ def is_guess(text: str) -> bool:
 
 
 def rule(title: str, text: str, failures: Set[str] = FAILURES, *, is_guess: bool = False) -> Rule:
-    """Return a rule that the app handles a message.
+    """Return a rule that requires the app to handle a message.
 
     If the message is a guess, an exception is not an error, because the app may still handle the
     messages of its clients.

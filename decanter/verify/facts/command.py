@@ -1,4 +1,4 @@
-"""`decanter verify --facts`: test the facts on AWS or in `decanter local`, and report."""
+"""`decanter verify --facts`: test the facts on AWS or in `decanter local`, and report them."""
 
 import argparse
 import sys
