@@ -67,7 +67,7 @@ class Handshake:
     path: str = ""
 
     def header(self, name: str) -> str | None:
-        """Return the last value of a header; None without it. The name's letter case is ignored."""
+        """Return the last value of a header, or None. The letter case of the name is ignored."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return values[-1] if values else None
 

@@ -83,8 +83,8 @@ class Guard:
 
     Args:
         make_policy: creates an `iam.Policy` from statements and a function that takes notes.
-        report: called once for each combination of function, action and `general` resource, and
-            again after new roles arrive; also called with each note about a statement.
+        report: called once for each combination of function, action and resource after `general`,
+            and again after new roles arrive; also called with each note about a statement.
     """
 
     def __init__(self, make_policy: Callable[..., Any], report: Callable[[Report], object]) -> None:

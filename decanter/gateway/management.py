@@ -14,7 +14,7 @@ from decanter.gateway.rules import Gateway
 
 
 def error(status: int, kind: str, message: str) -> Response:
-    """Return an error for botocore, which reads the exception's name from the header."""
+    """Return an error response for botocore, which reads the exception's name from the header."""
     return json_response(status, {"message": message}, ("x-amzn-ErrorType", kind))
 
 

@@ -59,7 +59,7 @@ def connect_status(outcome: Outcome) -> int:
 
 
 def header(outcome: Outcome, name: str) -> str | None:
-    """Return a header of a proxy result; None without it. The name's letter case is ignored."""
+    """Return a header of a proxy result, or None. The letter case of the name is ignored."""
     if not isinstance(outcome, Returned):
         return None
     single = outcome.value.get("headers") or {}

@@ -51,7 +51,7 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge a template over another template, like Chalice's `TemplateDeepMerger`.
+    """Merge two templates, like Chalice's `TemplateDeepMerger`. `over` has priority.
 
     The import of Chalice's own class takes a third of a second, because it loads all of Chalice's
     modules for packaging.

@@ -57,7 +57,7 @@ def framework_in_use(project: Path, used: Path | None, *, is_own: bool = True) -
     the other on Lambda.
 
     `used` is the folder from which the app imported the framework. `is_own` is False if the app ran
-    in its own Python, which has its own framework.
+    in another Python environment, which has its own framework.
 
     Raises:
         ProjectError: the framework that the app used, the installed framework and the framework in

@@ -168,7 +168,7 @@ def mapping_of(source: Any) -> dict[str, Any]:
 
 
 def objects_of(source: Any) -> dict[str, Any]:
-    """Return the bucket's events, and the prefix and suffix of keys, that invoke a function."""
+    """Return the bucket's events that invoke a function, and the prefix and suffix of the keys."""
     return {
         "events": [*source.events],
         "prefix": source.prefix or "",

@@ -369,7 +369,7 @@ def _statement(sid: str, actions: Iterable[str], resources: list[Json]) -> Secti
 
 
 def _with_own_ids(statements: Iterable[Section]) -> Iterator[Section]:
-    """Yield each statement once. Remove an id that is repeated, because IAM refuses it."""
+    """Yield each statement once. Remove a repeated id, because IAM refuses it."""
     seen: list[Section] = []
     ids = set()
     for statement in statements:

@@ -28,8 +28,8 @@ _NO_PROXY = ("localhost", "127.0.0.1", "::1", *(f".{domain}" for domain in AWS_D
 class Block:
     """A block of calls to AWS, except for allowed hosts. The block is on within `on`.
 
-    The block applies to the whole process, because a thread of the app does not know which test
-    started it.
+    The block applies to the whole process, because it is not known which test started a thread of
+    the app.
     """
 
     def __init__(self) -> None:

@@ -100,7 +100,7 @@ class WebSocketClient:
         self._variables: dict[str, str] = {}
         api, time = self._deployed.api, self.clock.time
         events = EventMaker(api.stage, netloc, time)
-        # A client of a test always reads, so no timeout is needed.
+        # A test's client always reads, so no timeout is needed.
         limits = Limits(stalled_seconds=inf)
         self._gateway = Gateway(api, events, limits, time, self.clock.monotonic)
 

@@ -39,8 +39,8 @@ def redirected(management: str, dynamodb: str | None, sqs: Sqs | None = None) ->
     """Within the block, redirect calls to @connections, DynamoDB and SQS. Refuse other AWS calls.
 
     `management` and `dynamodb` are hosts with ports; `dynamodb` is None if the app has no tables.
-    Then mock_aws may answer calls to DynamoDB first, and the embedded DynamoDB answers those that
-    remain. `sqs` answers the calls to SQS; None if the app has no queues.
+    Then mock_aws may answer calls to DynamoDB first, and the embedded DynamoDB answers the
+    others. `sqs` answers the calls to SQS; None if the app has no queues.
     """
     target = (management, dynamodb, sqs)
     with blocked():

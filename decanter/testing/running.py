@@ -1,6 +1,6 @@
 """The function that is running, whose role allows or denies calls.
 
-A thread does not know which function started it. Therefore, while a function runs, every call of
+It is not known which function started a thread. Therefore, while a function runs, every call of
 this process counts as a call of the function. At any other time, a call belongs to the test and
 needs no right.
 """

@@ -11,14 +11,14 @@ from decanter.errors import AWSError
 from decanter.verify.endpoint import Endpoint
 
 SHOWN_CHARACTERS = 160
-# An ARN, or the id of an account, an API, a connection or a request. A report has none of them.
+# An ARN, or the id of an account, an API, a connection or a request. A report omits all of them.
 _IDS = re.compile(r"arn:\S+|\b\d{12}\b|[a-z0-9]{10}(?=\.execute-api)|[\w-]{11,22}=")
 UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
 
 NEVER = "(?!)"
 """A regular expression without a match."""
 
-# Rules that nobody has published. They are inferred from other rules, or are a choice.
+# Rules that nobody has published. They are inferred from other rules, or are Decanter's choice.
 INFERRED = frozenset(
     {2, 3, 10, 11, 14, 16, 17, 23, 28, 29, 30, 32, 34, 36, 38, 42, 43, 47, 48, 49, 50, 51, 66, 75}
     | {76, 79, 85, 93}

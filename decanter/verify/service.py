@@ -8,7 +8,7 @@ from decanter.verify.endpoint import Endpoint, error_frame, mark, order, receive
 from decanter.verify.rules import Rule
 
 CLIENTS = 3
-# The seconds to wait for a frame that must not come.
+# The seconds to wait for a frame that must not arrive.
 QUIET_SECONDS = 1.0
 
 

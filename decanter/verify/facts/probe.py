@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection
 
 from decanter.verify.endpoint import Endpoint
 
-# The seconds to wait for a frame that must not come.
+# The seconds to wait for a frame that must not arrive.
 QUIET_SECONDS = 1.0
 
 Look = Callable[[Endpoint], str]
