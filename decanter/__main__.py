@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    # pip checks Python's version at an installation. A checkout can run without an installation.
+    # pip checks the Python version when it installs Decanter. A checkout runs without pip.
     if sys.version_info < (3, 11):  # noqa: UP036
         message = "Decanter needs Python 3.11 or newer, as in `make run PYTHON=python3.13`"
         print(f"decanter: error: {message}", file=sys.stderr)

@@ -11,7 +11,7 @@ def add_project_arguments(
 ) -> None:
     """Declare the arguments for the project and its stage.
 
-    `others`, a mutually exclusive group, gets `--stage` instead of the parser.
+    If `others`, a mutually exclusive group, is given, `--stage` is added to this group.
     """
     parser.add_argument(
         "--project-dir",
@@ -35,7 +35,7 @@ def add_region_argument(parser: argparse.ArgumentParser) -> None:
 def add_stack_arguments(
     parser: argparse.ArgumentParser, others: argparse._ActionsContainer | None = None
 ) -> None:
-    """Declare the arguments for the project, its stage, its region and its stack."""
+    """Declare the arguments for the project, its stage, the region and the stack."""
     add_project_arguments(parser, others)
     add_region_argument(parser)
     parser.add_argument(

@@ -1,7 +1,7 @@
 """Recognize hosts of this machine and of AWS by their names, without a DNS lookup.
 
-`local/functions/worker.py` loads this file by its path, even in older Pythons, so this file must
-not import other modules of Decanter.
+`local/functions/worker.py` loads this file by its path, even in older versions of Python, so this
+file must not import other modules of Decanter.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CREDENTIALS = tuple(map(ip_network, ("169.254.170.0/24", "fd00:ec2::23/128")))
 
 
 def normal(host: str | bytes | bytearray) -> str:
-    """Return a host in its normal form: lower case, if possible ASCII, and no dot at the end."""
+    """Return a host in lower case, without a dot at the end, and in ASCII if possible."""
     name = host if isinstance(host, str) else host.decode(errors="replace")
     if not name.isascii():
         with suppress(UnicodeError):
@@ -61,7 +61,7 @@ def is_local_url(url: str) -> bool:
 
 
 def is_aws(host: str | bytes | bytearray) -> bool:
-    """True if the host is a name of AWS, or the address of a service that gives out credentials."""
+    """True for a host name of AWS, and for the address of a service that provides credentials."""
     name = normal(host)
     return any(f".{name}".endswith(f".{domain}") for domain in AWS_DOMAINS) or gives_credentials(
         name
@@ -128,7 +128,7 @@ def _within(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
 
 
 def _address(name: str) -> IPv4Address | IPv6Address | None:
-    """Return the IP address that a name spells, in any notation that the C library accepts."""
+    """Return the IP address in a text, in any notation that the C library accepts."""
     try:
         address = ip_address(name.strip("[]"))
     except ValueError:

@@ -26,10 +26,10 @@ UNREAD = 128 + 13
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options may come anywhere, with values that start with `-`.
+    """A parser that accepts options anywhere, and option values that start with `-`.
 
-    Some connection ids start with `-`. Without this class, argparse refuses such a value, and it
-    refuses `invoke NAME --url URL FILE`, because it fills FILE as soon as it has read NAME.
+    Some connection ids start with `-`. Without this class, argparse refuses such a value. It also
+    refuses `invoke NAME --url URL FILE`, because it sets FILE as soon as it has read NAME.
     """
 
     def parse_known_args(  # type: ignore[override]
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         an option.
         """
         words = sys.argv[1:] if args is None else args
-        # A parser of commands leaves the order to the command's parser.
+        # The parser of the tool leaves the order of the words to the parser of the command.
         if self._subparsers:
             return super().parse_known_args(words, namespace)
         found, unknown = super().parse_known_args(self._options_first(words), namespace)
@@ -192,8 +192,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default, the arguments of the process.
 
     Returns:
-        The exit status. It is the command's status, 2 after a `DecanterError` or without the extra
-        `local`, 130 after Ctrl-C, or 141 if the reader of the output has ended.
+        The exit status. It is the command's status, 2 after a `DecanterError` or if a required
+        extra is not installed, 130 after Ctrl-C, or 141 if the reader of the output has ended.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -236,7 +236,7 @@ def _mistake(line: str) -> int:
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser of all commands. It knows only the options of the command in `arguments`."""
+    """Return a parser for all commands. Only the command in `arguments` gets its options."""
     parser = Parser(
         prog="decanter",
         description="Run a Chalice WebSocket application on this machine and put it on AWS.",

@@ -2,7 +2,7 @@
 
 On a terminal, received frames start with `< `, the user's unfinished line stays intact, and an
 empty line sends nothing. Without a terminal, each line of standard input is sent, and an empty line
-is an empty frame; notes go to standard error, so standard output has only the frames.
+is sent as an empty frame. Notes go to standard error, so standard output contains only the frames.
 """
 
 import argparse
@@ -229,9 +229,9 @@ class Conversation:
         self._leaving = False
 
     def run(self) -> int:
-        """Send and receive until either side closes.
+        """Send and receive until either side closes the connection.
 
-        Return 0 if this side closed or the server closed normally, otherwise 1.
+        Return 0 if this side closed the connection, or the server closed it normally, otherwise 1.
         """
         threading.Thread(target=self._send_lines, daemon=True).start()
         try:
@@ -327,7 +327,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def examples(url: str) -> list[str]:
-    """Return messages for the routes, if a local gateway serves this URL."""
+    """Return example messages for the routes; empty if no local gateway serves this URL."""
     routes = served_routes(url) or {}
     keys = [key for key in routes if not key.startswith("$")] or ["$default"]
     return [example for key in keys if (example := routes.get(key))][:MOST_EXAMPLES]
@@ -347,7 +347,7 @@ def served_routes(url: str) -> dict[str, str | None] | None:
 
 
 def converse(connection: ClientConnection, url: str, wait: float | None, *, is_local: bool) -> int:
-    """Run the conversation on the terminal if standard input and output are one, else on pipes."""
+    """Run the conversation on the terminal, or on standard input and output without a terminal."""
     where = without_secrets(url)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         default = 0.0 if sys.stdin.isatty() else 1.0
@@ -362,14 +362,14 @@ def converse(connection: ClientConnection, url: str, wait: float | None, *, is_l
 
 
 def refusal(response: Response) -> str:
-    """Return the server's refusal of the handshake as one line with status, reason and body."""
+    """Return the server's refusal of the handshake as one line with its status, reason and body."""
     body = (response.body or b"").decode("utf-8", "replace").strip()
     line = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
     return printable(f"{line}: {body[:SHOWN_BODY_CHARACTERS]}" if body else line)
 
 
 def remedy(exc: Exception, where: str) -> str:
-    """Return a hint, or an empty string."""
+    """Return a hint for a failed connection, or an empty string."""
     if isinstance(exc, ConnectionRefusedError):
         return "; is the server running?"
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLCertVerificationError):

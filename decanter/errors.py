@@ -6,7 +6,7 @@ DecanterError
  ├─ ServiceError    a local service, such as the gateway or the embedded DynamoDB
  └─ AWSError        a call to AWS: the operation, its target and the remedy
 
-Each message is one line with the value and the remedy. The module `decanter.cli` prints this line.
+Each message is one line with the faulty value and the remedy. The module `decanter.cli` prints it.
 """
 
 

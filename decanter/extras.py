@@ -7,7 +7,7 @@ LOCAL_MODULES = frozenset(
 
 
 def missing_extra(error: ModuleNotFoundError) -> str | None:
-    """Return a line that names the extra to install. Return None if the extra lacks the module."""
+    """Return a line that names the extra; None if the extra does not install the missing module."""
     module = (error.name or "").partition(".")[0]
     if module not in LOCAL_MODULES:
         return None

@@ -1,8 +1,8 @@
 """The values of the `Host` header that a server on this machine accepts.
 
 The owner of a web page can point the page's name at this machine (DNS rebinding). The page can then
-send requests to this machine and read the answers, but `Host` still has the page's name. Nobody can
-rebind an IP address.
+send requests to this machine and read the answers, but `Host` still contains the page's name.
+Nobody can rebind an IP address.
 
 `local/dynamodb/server.py` loads this file by its path, so this file must not import other modules
 of Decanter.
@@ -100,7 +100,7 @@ def is_loopback(ip: str) -> bool:
 
 
 def shown_host(host: str) -> str:
-    """Return the host for a URL with which this machine reaches a server that listens on `host`."""
+    """Return the host to use in the URL of a server that listens on `host` on this machine."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

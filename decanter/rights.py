@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the rights by function.
+    """Print the rights of each function.
 
     Raises:
         DecanterError: no gateway answers, or the gateway refuses the request.

@@ -1,4 +1,4 @@
-"""Ask a running `decanter local`."""
+"""Send requests to a running `decanter local`."""
 
 import json
 from http.client import HTTPException
@@ -28,10 +28,11 @@ def ask(
     """Send a request to a gateway and return the answer, a JSON object.
 
     The method is POST if `body` is given, otherwise GET. The answer of `decanter local` has at
-    least one of `keys`. The timeout is in seconds. `remedy` is how the user names another address.
+    least one of `keys`. The timeout is in seconds. `remedy` is the part of an error's text that
+    explains how to name another address.
 
     Raises:
-        DecanterError: the address is invalid, no gateway answers, or it refuses the request.
+        DecanterError: the address is invalid, no gateway answers, or the request is refused.
     """
     if not is_http_url(url) or not url.startswith("http://"):
         raise GatewayError(f"{url} is not an address such as {URL}")

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 
 def is_http_url(url: str) -> bool:
-    """True for an ASCII http or https URL with a host, and with no port or one from 1 to 65535."""
+    """True for an ASCII http or https URL with a host. The port, if any, is from 1 to 65535."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,9 +1,9 @@
 """The rights of each function on AWS, as roles or as Chalice's policy files.
 
 The module `decanter.project.rights` decides which calls a function may make. The roles in the
-template refer to the stack's resources. Chalice's policy files cannot contain references, so they
-use names that are known before the deployment, such as the configured name of a table, in any
-region and account. Source of the ARNs' forms: AWS's Service Authorization Reference.
+template refer to the stack's resources. Chalice's policy files cannot contain references, so their
+ARNs are for any region and account, and contain names that are known before the deployment, such as
+the configured name of a table. Source of the ARN formats: AWS's Service Authorization Reference.
 """
 
 import json
@@ -43,7 +43,10 @@ class StackNames:
         return {"Fn::Sub": f"${{{table.logical_id}.Arn}}/index/*"}
 
     def connections(self, method: str) -> Json:
-        """Return an ARN with the stage's name. A reference to the stage would be circular."""
+        """Return the ARN of a method of @connections.
+
+        The ARN contains the stage's name, because a reference to the stage would be circular.
+        """
         api = (
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
             f"${{{WEBSOCKET_API}}}"
@@ -96,7 +99,7 @@ class LiteralNames:
         return existing if existing.startswith("arn:") else f"arn:*:dynamodb:*:*:table/{existing}"
 
     def connections(self, method: str) -> Json:
-        """Return an ARN for any API with a stage of this name. The API's id is not known yet."""
+        """Return an ARN for any API with this stage name, because the API's id is not known yet."""
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
 
     def queue(self, queue: QueueDeclaration) -> Json:
@@ -116,8 +119,8 @@ class LiteralNames:
 def roles(project: Project, declaration: Declaration) -> Section:
     """Return the roles that Decanter writes, by logical id. Each role is for one function.
 
-    Each role is complete, because in Chalice's template, a function shares a role with others
-    unless it sets `"autogen_policy": false`.
+    Each role contains all rights of its function. Chalice's own role is not extended, because
+    functions share this role unless they set `"autogen_policy": false`.
     """
     names = StackNames(project)
     return {
@@ -135,7 +138,7 @@ def role_references(project: Project, declaration: Declaration) -> dict[str, Jso
 
 
 def policy_files(project: Project, declaration: Declaration) -> dict[str, str]:
-    """Return the texts of the policy files for `chalice deploy` at the project's stage, by name.
+    """Return the texts of the stage's policy files for `chalice deploy`, by file name.
 
     The result contains a file only if the stage's configuration names it
     `policy-STAGE-FUNCTION.json`. Any other file belongs to the user.

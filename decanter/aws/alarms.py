@@ -25,7 +25,7 @@ NAMESPACE = "DECANTER_METRICS_NAMESPACE"
 OWN_NAMESPACE = {"Ref": "AWS::StackName"}
 
 OLD_SECONDS = 900
-"""A message that is older than this number of seconds, and still in the queue, is late."""
+"""A message that is still in the queue after this number of seconds is late."""
 
 BROADCASTS = ("sent", "gone", "pending", "failed", "left_over")
 WORK = ("queued", "posted", "handed_on", "repeated", "dead")
@@ -60,7 +60,7 @@ def parameters(declaration: Declaration) -> Section:
 def conditions(declaration: Declaration) -> Section:
     """Return the conditions for the alarms, for the dashboard and for the metrics.
 
-    The metrics, for which CloudWatch charges, are on if the alarms or the dashboard are.
+    CloudWatch charges for the metrics, so they are enabled only with the alarms or the dashboard.
     """
     if declaration.queue is None:
         return {}
@@ -73,7 +73,7 @@ def conditions(declaration: Declaration) -> Section:
 
 
 def variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the variable that enables metrics; empty without a queue or if it is configured."""
+    """Return the variable that enables metrics; empty if the user sets it, or without a queue."""
     if declaration.queue is None or project.environment(function).get(NAMESPACE):
         return {}
     return {NAMESPACE: {"Fn::If": [METRICS_CONDITION, OWN_NAMESPACE, {"Ref": "AWS::NoValue"}]}}

@@ -30,7 +30,8 @@ ACCESS_LOGS_CONDITION = "AccessLogsAreKept"
 ACCESS_LOG_GROUP = "WebsocketAccessLogGroup"
 NEVER_CONDITION = "ChalicesDeploymentIsUsed"
 
-# The middle of the logical id, as in `WebsocketConnectRoute`, and the operation name, by key.
+# The middle of the logical id, as in `WebsocketConnectRoute`, and the operation name, by
+# route key.
 _CHALICES = {
     "$connect": ("Connect", "ConnectRoute"),
     "$default": ("Message", "DefaultRoute"),
@@ -146,7 +147,7 @@ def _expression(project: Project, declaration: Declaration) -> str | None:
 
 
 def _routes(declaration: Declaration) -> Section:
-    """Return Chalice's routes with operation names and, with `$default`, those of the routers."""
+    """Return Chalice's routes with operation names and, with `$default`, the routers' routes."""
     routes: Section = {}
     for route_key in declaration.websocket:
         part, operation_name = _CHALICES.get(route_key) or _own_route(route_key)
@@ -158,7 +159,7 @@ def _routes(declaration: Declaration) -> Section:
 
 
 def _own_route(route_key: str) -> tuple[str, str]:
-    """Return the part of the logical id and the operation name of a route that Chalice creates.
+    """Return the middle of the logical id, and the operation name, of a route that Chalice creates.
 
     Raises:
         ProjectError: Chalice would write a logical id that CloudFormation refuses.

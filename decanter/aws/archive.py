@@ -19,7 +19,7 @@ _REGULAR_FILE = 0o100644 << 16
 
 
 def compile_all(root: Path, folder: Path, cache: Cache) -> None:
-    """Write byte code next to the sources. Python uses it without a check of the sources.
+    """Write byte code next to the sources. Python uses it without checking the sources.
 
     Without byte code, every cold start compiles all imported modules again, because Lambda's file
     system is read-only. Python usually compares byte code with its source by a timestamp or a hash.

@@ -58,7 +58,7 @@ class Bucket:
         return f"{prefix(stack)}{digest}{content.suffix}"
 
     def upload(self, key: str, content: Path) -> bool:
-        """Upload a file. Return False, without an upload, if the bucket already has it."""
+        """Upload a file. If the bucket already has the file, return False without an upload."""
         with explained(f"upload {content.name} to s3://{self.name}/{key}"):
             if self._has(key):
                 return False

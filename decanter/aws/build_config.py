@@ -5,7 +5,7 @@ differences:
 
 - If Decanter writes the role of a function, Chalice reads a placeholder policy, because the merge
   template replaces the role. Then Chalice's policy analyzer does not run for the function, and the
-  function needs no policy file. Some WebSocket functions are an exception, see `_policies`.
+  function needs no policy file. Some WebSocket functions are an exception: see `_policies`.
 - The dependencies are in the zip, not in a layer.
 - The configuration names no profile, because nothing calls AWS.
 """

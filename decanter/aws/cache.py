@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# A value is deleted if no package has needed it for this time.
+# A value is deleted if no package has needed it for this number of seconds.
 _KEPT_SECONDS = 90 * 24 * 3600
 # Another command may be writing to the database.
 _BUSY_SECONDS = 10

@@ -2,8 +2,8 @@
 
 This module differs from `chalice package` in these ways:
 
-- Chalice makes all the checks of `chalice deploy` on the app and its configuration.
-- If the app cannot be imported or Chalice refuses it, standard error has the reason in one line,
+- Chalice checks the app and its configuration in the same way as `chalice deploy`.
+- If the app cannot be imported or Chalice refuses it, standard error gets the reason in one line,
   and the exit status is `REFUSED`.
 - The zip is not compressed, because `decanter package` writes it again.
 - If Chalice's policy analyzer fails, the policy contains only the rights that Chalice adds without

@@ -1,4 +1,4 @@
-"""Change sets, which show the changes of a stack before its update."""
+"""Change sets, which show the changes to a stack before its update."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from decanter.errors import AWSError
 
 NAME = "decanter-change"
 POLL_SECONDS = 2.0
-# CloudFormation creates a change set within seconds. After so many polls, something is wrong.
+# CloudFormation creates a change set within seconds. After this many polls, something is wrong.
 POLLS = 150
 # CloudFormation's messages for "no change". It uses the second message for templates with macros.
 NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -37,7 +37,7 @@ class Change:
 class ChangeSet:
     """A change set that is ready to be executed.
 
-    `id` and `stack_id` are ARNs. `resources` is the number of changed resources. `losses` has the
+    `id` and `stack_id` are ARNs. `resources` is the number of changed resources. `losses` are the
     resources with data that the change set may remove or replace.
     """
 
@@ -66,7 +66,7 @@ class ChangeSets:
             self._drop_old(existing)
         with explained(f"create a change set for stack {name}"):
             made = self._client.create_change_set(
-                # The ARN is used, because another stack may have got the same name.
+                # The ARN is used, because another stack may now have the same name.
                 StackName=existing.id if existing is not None and updating else name,
                 ChangeSetName=NAME,
                 ChangeSetType="UPDATE" if updating else "CREATE",
@@ -85,7 +85,7 @@ class ChangeSets:
         raise AWSError(f"cannot create a change set for stack {name}: {' '.join(reason.split())}")
 
     def execute(self, change_set: ChangeSet) -> None:
-        """Start to execute the change set."""
+        """Start executing the change set."""
         with explained(f"execute the change set of stack {short_name(change_set.stack_id)}"):
             self._client.execute_change_set(ChangeSetName=change_set.id)
 
@@ -126,7 +126,7 @@ class ChangeSets:
         return [it["ResourceChange"] for page in pages for it in page["Changes"]]
 
     def _undo(self, made: Mapping[str, Any], *, creates: bool) -> None:
-        """Delete a failed change set and, if `creates` is true, the empty stack that has it."""
+        """Delete a failed change set. If `creates` is true, also delete its empty stack."""
         self._client.delete_change_set(ChangeSetName=made["Id"])
         if creates:
             self._client.delete_stack(StackName=made["StackId"])

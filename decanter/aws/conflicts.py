@@ -92,7 +92,7 @@ def refuse_provisioned_stage(project: Project, aws: AWS, report: Report) -> None
 
 
 def configured_tables(project: Project, declaration: Declaration) -> list[str]:
-    """Return the configured name of each of the app's own tables that has exactly one name."""
+    """Return the names of the app's own tables that have exactly one configured name."""
     names = []
     for table in declaration.tables:
         if table.existing:

@@ -95,7 +95,7 @@ class Deletion:
         return stack
 
     def nothing(self, bucket: str | None) -> None:
-        """Report that there is no stack. Delete the S3 objects of earlier stacks with its name.
+        """Report that the stack does not exist. Delete S3 objects of earlier stacks of this name.
 
         The objects are in `bucket` and in the bucket of the last deleted stack. They are kept if
         that stack did not belong to this stage.
@@ -174,8 +174,8 @@ class Deletion:
     def _retain_tables(self, stack: Stack) -> None:
         """Update the stack so that its deletion keeps the tables.
 
-        CloudFormation accepts a new deletion policy only together with another change of the
-        resource. A change of its metadata is enough (User Guide, "Update behaviors of stack
+        CloudFormation accepts a new deletion policy only together with another change to the
+        resource. A change to its metadata is enough (User Guide, "Update behaviors of stack
         resources").
         """
         if not self._tables(stack):
@@ -204,8 +204,9 @@ def retain_tables(template: Template) -> bool:
     """Change a template so that AWS keeps the tables when their stack is deleted.
 
     Returns:
-        False if no table needs the change, for example after an interrupted deletion. Then the
-        stack must not be updated, because CloudFormation refuses an update without changes.
+        False if no table needs the change, for example after an interrupted deletion. In this
+        case, the stack must not be updated, because CloudFormation refuses an update without
+        changes.
     """
     tables = [it for it in template["Resources"].values() if it["Type"] == TABLE]
     mortal = [it for it in tables if it.get("DeletionPolicy") != "Retain"]

@@ -30,8 +30,8 @@ from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.framework import REQUIRES, copy_framework
 
-# The last Python that Lambda runs on Amazon Linux 2. Newer versions run on Amazon Linux 2023, which
-# has another version of glibc (Lambda Developer Guide, "Lambda runtimes").
+# The last Python version that Lambda runs on Amazon Linux 2. Newer versions run on Amazon Linux
+# 2023, which has another version of glibc (Lambda Developer Guide, "Lambda runtimes").
 _LAST_ON_AMAZON_LINUX_2 = (3, 11)
 _GLIBC_MINOR_OF_2 = 26
 _GLIBC_MINOR_OF_2023 = 34
@@ -50,7 +50,7 @@ class Runtime:
     def of(
         cls, project: Project, version: tuple[int, int] = (sys.version_info[0], sys.version_info[1])
     ) -> "Runtime":
-        """Return the runtime that Chalice chooses by the version of the Python that runs it.
+        """Return the runtime that Chalice chooses if it runs in this version of Python.
 
         Raises:
             ProjectError: Lambda does not offer this version, or the configured architecture is not
@@ -177,7 +177,7 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
 
 
 def add_framework(vendor: Path, code: Path, report: Report) -> None:
-    """Add the installed framework, and remove any copy from requirements.txt or `vendor/`.
+    """Replace any framework from requirements.txt or `vendor/` with the installed framework.
 
     The installed framework is the one that the user has tested. No other part of Decanter is
     packaged. If no code imports the framework, the framework is not packaged either.

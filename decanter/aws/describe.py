@@ -2,7 +2,8 @@
 
 The command sends no request to AWS. With `--template`, the command reads only the given file.
 Otherwise, it reads the project's template. If `decanter template` wrote this template, the template
-has everything, so the app is not imported. If not, the rest comes from the app's declarations.
+is complete, so the app is not imported. The user's own template is completed from the app's
+declarations.
 """
 
 import argparse
@@ -81,8 +82,8 @@ def _document(project: Project) -> Section:
 def diagram(routes: Sequence[Route], resources: Section, sources: Section) -> Iterator[str]:
     """Yield the lines of a flowchart from routes to functions, and from functions to resources.
 
-    `sources` has the kind and the name of the event source of each function that no WebSocket
-    client invokes, by logical id.
+    `sources` contains, by logical id, the kind and the name of the event source of each function
+    that no WebSocket client invokes.
     """
     yield "flowchart LR"
     yield '    client(["clients"])'
@@ -196,5 +197,5 @@ def _label(resource: Any) -> str:
 
 
 def _id(text: str) -> str:
-    """Return the id of a node in Mermaid, which differs for different texts."""
+    """Return the id of a text's node in Mermaid. Different texts have different ids."""
     return "n" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in text)

@@ -23,7 +23,7 @@ _CREDENTIALS = (
     "(for a DynamoDB on your own machine, any value does)"
 )
 
-# The remedies for errors before AWS answers. More specific errors come first.
+# The remedies for errors that occur before AWS answers. More specific errors come first.
 _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (NoCredentialsError, _CREDENTIALS),
     (PartialCredentialsError, _CREDENTIALS),
@@ -39,7 +39,8 @@ _REMEDIES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]
 
 _DENIED = "grant this identity that permission, or use another identity: AWS_PROFILE"
 
-# The services' codes for "access denied". S3 answers HEAD without a code, so 403 is one of them.
+# The services' codes for "access denied". S3 answers HEAD without a code, so the status
+# 403 is in the set.
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
 # The remedies for AWS's error codes.
@@ -72,7 +73,7 @@ _CODES = {
 
 @contextmanager
 def explained(action: str) -> Iterator[None]:
-    """Convert an error of botocore into an error with a message of one line.
+    """Convert an error of botocore into an error with a one-line message.
 
     Args:
         action: the action and its target, such as `create table decanter-dev-connections`.

@@ -25,7 +25,7 @@ def signed(template: Document) -> dict[str, Any]:
 
 
 def refuse_foreign(path: Path, text: str) -> None:
-    """Raise a ProjectError if the user wrote the file, or changed it after `decanter template`."""
+    """Raise a ProjectError if the user wrote the file, or changed what Decanter wrote."""
     if path.is_file() and not is_generated(path, text):
         raise ProjectError(
             f"{path} was not written by `decanter template`, or was changed since: {_way_out(path)}"
@@ -36,8 +36,8 @@ def refuse_foreign(path: Path, text: str) -> None:
 def is_generated(path: Path, text: str) -> bool:
     """True if `decanter template` wrote the whole content of a file.
 
-    A file that differs from `text`, the text to write, only in the mark counts too, because
-    Decanter 0.1 wrote no digests.
+    `text` is the text to write. A file that differs from this text only in the mark also counts,
+    because Decanter 0.1 wrote no digests.
     """
     found = _read(path)
     if found is None:

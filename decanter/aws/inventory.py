@@ -25,7 +25,7 @@ MOST_ALARMS = 100
 """The maximum number of names for one call of DescribeAlarms."""
 
 AGE_MINUTES = 10
-"""The minutes to look back for a queue's age. CloudWatch's newest value is some minutes old."""
+"""The length of the queried period in minutes. CloudWatch's newest value is a few minutes old."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def resources(client: Any, stack: Stack) -> list[Resource]:
 
 
 class Inventory:
-    """Describes resources. With `count`, it reads all items of tables to count them.
+    """Describes resources. With `count`, all items of each table are read and counted.
 
-    `hide` returns the text of an error without secrets, which AWS may quote.
+    `hide` returns an error's text without secrets, because AWS may quote them.
     """
 
     def __init__(self, aws: AWS, *, count: bool = False, hide: Callable[[str], str] = str) -> None:

@@ -1,4 +1,4 @@
-"""Find the resources with data that a change of a stack would remove or replace.
+"""Find the resources with data that a change to a stack would remove or replace.
 
 Source: AWS CloudFormation API reference, "ResourceChange".
 """
@@ -58,7 +58,7 @@ _FATES = {
 
 @dataclass(frozen=True)
 class Loss:
-    """A resource that a stack may lose. `change` says what happens to it, such as `removed`."""
+    """A resource that a stack may lose. `change` describes the change, such as `removed`."""
 
     logical_id: str
     kind: str
@@ -105,7 +105,7 @@ def flags(losses: Sequence[Loss]) -> str:
 
 
 def _change(kind: str, action: str, answer: Mapping[str, Any]) -> str:
-    """Describe the change of a resource; "" if the resource stays."""
+    """Describe the change to a resource; "" if the resource is kept."""
     if action in {"Add", "Import"}:
         return ""
     if action == "Remove":

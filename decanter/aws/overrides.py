@@ -46,8 +46,8 @@ def variables(project: Project) -> dict[str, str]:
 def described(project: Project, reports: Reports | None = None) -> Declaration:
     """Import the project's app with the stage's variables. Return its declarations.
 
-    If the app has read no variable that differs between the stages, one of `reports`, which are
-    about other stages, replaces the import.
+    `reports` are the results of imports for other stages. If the app has read no variable that
+    differs between the stages, one of these results is used instead of a new import.
 
     Raises:
         ProjectError: the app cannot be imported, or a variable is not a string.
@@ -106,7 +106,7 @@ def _root_template(project: Project) -> Section:
 def _needs_chalices(template: Section) -> bool:
     """True if a template is incomplete without Chalice's template.
 
-    Any of these shows it: a resource without `Type`, `Globals` without `Transform`, or a dangling
+    Such a template has a resource without `Type`, `Globals` without `Transform`, or a dangling
     reference.
     """
     resources = template.get("Resources", {})

@@ -16,7 +16,7 @@ from decanter.errors import AWSError
 from decanter.project.config import Project
 
 SOURCES = "Sources"
-"""The member of the mark with the kind and source of non-WebSocket functions, for `describe`."""
+"""The member of the mark with the event sources of non-WebSocket functions, for `describe`."""
 
 EXISTING = "Existing"
 """The member of the mark that lists the tables that the stack uses but does not own."""
@@ -69,14 +69,14 @@ class Claim:
     adopt: str | None = None
 
     def check_name(self, name: str) -> None:
-        """Raise an AWSError if `--adopt` names a stack that is not the one in use."""
+        """Raise an AWSError if `--adopt` names a stack other than the one in use."""
         if self.adopt not in {None, name}:
             raise AWSError(
                 f"--adopt {self.adopt} is not the stack in use, {name}: name it with --stack-name"
             )
 
     def check(self, stack: Stack) -> Template:
-        """Check that a stack belongs to the stage. The check only reads.
+        """Check that a stack belongs to the stage. The check changes nothing.
 
         Returns:
             The stack's template. For a stack in REVIEW_IN_PROGRESS, the template of Decanter's

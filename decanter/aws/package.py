@@ -42,9 +42,9 @@ _CHALICES_OWN = ("__init__.py", "app.py")
 class Package:
     """The result of `package`.
 
-    The SAM template is JSON, and its `CodeUri` is the zip, as `./NAME.zip`. `sha256` is the zip's
-    digest in hexadecimal; equal content results in an equal digest. `runtime` is Lambda's name for
-    the Python version, such as `python3.13`. `bytes` is the size of the zip.
+    The SAM template is JSON, and its `CodeUri` is the zip's path, `./NAME.zip`. `sha256` is the
+    zip's digest in hexadecimal; equal content results in an equal digest. `runtime` is Lambda's
+    name for the Python version, such as `python3.13`. `bytes` is the size of the zip.
     """
 
     zip_path: Path
@@ -57,7 +57,7 @@ class Package:
 def package(
     project: Project, out: Path, *, region: str | None = None, report: Callable[[str], None]
 ) -> Package:
-    """Build the package in the folder `out`, for a region that is AWS_REGION by default.
+    """Build the package in `out`. The default of `region` is AWS_REGION or `DEFAULT_REGION`.
 
     Raises:
         ProjectError: Lambda does not offer this Python version, the app cannot be packaged, the
@@ -118,7 +118,7 @@ def _folders(out: Path) -> tuple[Path, Path]:
 
     Raises:
         ProjectError: `out` contains files that `decanter package` did not write, or no folder can
-            be made there.
+            be created there.
     """
     try:
         return _emptied(out)

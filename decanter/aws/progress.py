@@ -58,7 +58,7 @@ class StackEvent:
 
 @dataclass
 class Operation:
-    """An operation that has ended, with the stack at its end and the events, oldest first."""
+    """An operation that has ended, with the stack's final state and the events, oldest first."""
 
     stack: Stack
     events: list[StackEvent] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Operation:
         return found or [f"{self.stack.status}: {self.stack.reason or 'no reason given'}"]
 
     def durations(self) -> list[tuple[float, str, str]]:
-        """Return seconds, logical id and type of each completed resource, slowest first."""
+        """Return the duration, logical id and type of each completed resource, slowest first."""
         begun: dict[str, datetime] = {}
         took: dict[str, tuple[float, str, str]] = {}
         for event in self.events:
@@ -100,7 +100,7 @@ class Watch:
         """Report events until the operation and its rollback, if any, have ended.
 
         Raises:
-            AWSError: the stack does not exist any more.
+            AWSError: the stack no longer exists.
         """
         seen: list[StackEvent] = []
         begun = spoken = self._clock.now()
@@ -147,8 +147,8 @@ class Watch:
 def _ended(stack: Stack, seen: Sequence[StackEvent]) -> bool:
     """True if the operation has ended.
 
-    DELETE_COMPLETE is always the end. Any other status may be from before the operation, so an
-    event of the stack must have the same status.
+    DELETE_COMPLETE is always the end. Any other status may be older than the operation, so a
+    new event of the stack must have the same status.
     """
     own = {event.status for event in seen if event.logical_id == stack.name}
     return stack.status == "DELETE_COMPLETE" or (not stack.busy and stack.status in own)

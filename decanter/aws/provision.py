@@ -91,8 +91,8 @@ class Order:
     """The arguments of `decanter provision`.
 
     `out` is the folder for the package. Each parameter has the form `NAME=VALUE`. `adopt` is the
-    name of an unmarked stack that the user assigns to the stage. `allow_loss` has the logical ids
-    of resources with data that may be removed or replaced.
+    name of an unmarked stack that the user assigns to the stage. `allow_loss` contains the logical
+    ids of resources with data that may be removed or replaced.
     """
 
     bucket: str

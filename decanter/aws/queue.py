@@ -91,7 +91,7 @@ def outputs(declaration: Declaration) -> Section:
 
 
 def _queue(name: str, properties: Section, kept_seconds: int) -> Section:
-    """Return a queue with a fixed name, which other senders know before the stack exists."""
+    """Return a queue with a fixed name, so that other senders can be configured in advance."""
     return {
         "Type": QUEUE,
         "DeletionPolicy": "Delete",

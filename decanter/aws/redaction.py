@@ -45,8 +45,8 @@ def redacted(old: Template, new: Template) -> tuple[Template, Template]:
 def secret_names(template: Template) -> set[str]:
     """Return the names of the parameters and mappings that have secret values.
 
-    A value is secret if its parameter is NoEcho, if its name looks secret, or if a secret refers to
-    it.
+    A value is secret if its parameter is NoEcho, if its name looks like the name of a secret, or if
+    a secret refers to it.
     """
     parameters = _section(template, "Parameters")
     referring = json.dumps([value for _, value in _secrets(template, set())], default=str)
@@ -60,8 +60,8 @@ def secret_names(template: Template) -> set[str]:
 class Secrets:
     """The known values that must not be printed.
 
-    `config` is the content of `.chalice/config.json`. `public` has the names of the variables
-    without secrets, such as a variable with a table's name.
+    `config` is the content of `.chalice/config.json`. `public` contains the names of the
+    variables without secrets, such as a variable with a table's name.
     """
 
     def __init__(self, config: Mapping[str, Any], public: frozenset[str] = frozenset()) -> None:
@@ -101,7 +101,7 @@ class Secrets:
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Replace a DecanterError in the block with one of its type that lacks the known values."""
+        """Replace a DecanterError from the block with the same error without the known values."""
         try:
             yield
         except DecanterError as error:

@@ -43,7 +43,7 @@ def refuse_dangling(
 ) -> None:
     """Raise a ProjectError for a dangling reference, whose target does not exist.
 
-    `others` has the resources of the template into which this template is merged.
+    `others` are the resources of the template into which this template is merged.
     """
     resources = merged(template.get("Resources", {}), {**others})
     for where, kind, name in dangling(template, resources):

@@ -40,7 +40,7 @@ class Requirements:
 
     @classmethod
     def of(cls, project: Path) -> "Requirements":
-        """Read a project's requirements.txt; empty if the file does not exist.
+        """Return the requirements of a project; empty without a requirements.txt.
 
         Raises:
             ProjectError: requirements.txt includes a file that does not exist.
@@ -127,7 +127,7 @@ def _project_name(pyproject: Path) -> str:
 
 
 def _logical_lines(path: Path) -> Iterator[str]:
-    """Yield the lines like pip, which joins lines at backslashes and removes comments."""
+    """Yield the lines as pip reads them, joined at backslashes and without comments."""
     text = re.sub(r"(?m)^\s*#.*$", "", path.read_text(encoding="utf-8-sig"))
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         if stripped := _COMMENT.sub("", line).strip():

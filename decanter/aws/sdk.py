@@ -1,7 +1,7 @@
 """Remove the services that an app does not use from the data of botocore and boto3.
 
-botocore has models of over 400 services, but a function needs only a few. These models are most of
-the size of a package, and botocore spends a large part of a cold start on `endpoints.json`.
+botocore has models of over 400 services, but a function needs only a few. These models make up
+most of the size of a package, and botocore spends a large part of a cold start on `endpoints.json`.
 For a kept service, all files of all API versions are kept: the model, endpoint rules, paginators,
 waiters, examples and corrections (`.sdk-extras.json`). Only the documentation is removed. Source:
 botocore's `loaders.py`, `session.py` and `regions.py`.
@@ -91,7 +91,7 @@ def _endpoint_prefix(model: Path) -> set[str]:
 
 
 def _of_prefixes(endpoints: _Document, prefixes: set[str]) -> _Document:
-    """Keep the endpoints of these services and of related ones, like `s3-object-lambda`."""
+    """Return the endpoints of these services and of related ones, such as `s3-object-lambda`."""
     for partition in endpoints["partitions"]:
         partition["services"] = {
             name: service
@@ -108,7 +108,7 @@ def _undocumented(document: _Document) -> _Document:
 
 
 def _without_texts(value: Any) -> Any:
-    """Return a value without texts under `documentation`. A shape's member of this name stays."""
+    """Return a value without texts under `documentation`. A shape's member of this name is kept."""
     if isinstance(value, list):
         return [_without_texts(item) for item in value]
     if not isinstance(value, dict):

@@ -62,7 +62,7 @@ class Services:
 def services_of(files: Iterable[Path], known: Iterable[str], cache: Cache) -> Services:
     """Return the services that Python sources and compiled modules may use.
 
-    `known` has botocore's names for all services.
+    `known` contains botocore's names for all services.
     """
     read = [(file, _facts(file.read_bytes(), file.suffix, cache)) for file in files]
     texts = {text for _, facts in read for text in facts["texts"]}
@@ -146,7 +146,7 @@ class _Source:
         }
 
     def _doubts(self) -> set[tuple[int, str]]:
-        """Return the lines that may create a client of a service that they do not name."""
+        """Return the member `doubts` of the facts that `_facts` describes."""
         if not _SUSPECT.search(self.content):
             return set()
         nodes = (node for node in self.nodes if isinstance(node, ast.stmt | ast.expr))
@@ -233,7 +233,7 @@ class _Source:
 
     @cached_property
     def _sdk_names(self) -> set[str]:
-        """The names in this file that mean the SDK or a session of the SDK."""
+        """The names in this file that refer to the SDK or to a session of the SDK."""
         names: set[str] = set()
         if b"boto" not in self.content:
             return names

@@ -23,8 +23,8 @@ class AWS:
 
     `profile` is a profile in the AWS configuration, or None for botocore's default. The default of
     `region` is AWS_REGION, and then the region that botocore finds. botocore reads
-    AWS_DEFAULT_REGION, but not AWS_REGION, which Lambda and other SDKs use. `endpoint_url` is for
-    every client; None is for the endpoints of AWS.
+    AWS_DEFAULT_REGION, but not AWS_REGION, which Lambda and other SDKs use. `endpoint_url` is the
+    endpoint of every client; with None, the clients use the endpoints of AWS.
 
     Raises:
         DecanterError: the region is not valid.
@@ -86,7 +86,7 @@ class AWS:
     def client(self, service: str, endpoint_url: str | None = None) -> Any:
         """Return a client of a service, by botocore's name for the service.
 
-        An endpoint is given if it depends on a resource, like the endpoint of @connections.
+        `endpoint_url` is for an endpoint that depends on a resource, such as that of @connections.
 
         Raises:
             BotoCoreError: no region is configured, or the profile does not exist.

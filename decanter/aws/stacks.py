@@ -60,7 +60,7 @@ class Stack:
 
     @property
     def url(self) -> str | None:
-        """The WebSocket URL in the stack's outputs, from Decanter or from Chalice."""
+        """The WebSocket URL in the stack's outputs; None without such an output."""
         own = self.outputs.get("APIGatewayURL")
         return own or next((v for v in self.outputs.values() if v.startswith("wss://")), None)
 
@@ -100,7 +100,7 @@ class Stacks:
         return None if newest is None else newest["StackId"]
 
     def delete(self, stack: Stack) -> None:
-        """Start to delete a stack."""
+        """Start deleting a stack."""
         with explained(f"delete stack {stack.name}"):
             self._client.delete_stack(StackName=stack.id)
 
@@ -111,5 +111,5 @@ def as_template(body: Any) -> Template:
 
 
 def short_name(name: str) -> str:
-    """Return the name in the ARN of a stack or change set. Return a name unchanged."""
+    """Return the name in the ARN of a stack or change set. Return other names unchanged."""
     return name.split("/")[1] if name.startswith("arn:") else name

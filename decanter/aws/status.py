@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 def tell_stack(
     stack: Stack, aws: AWS, inventory: Inventory, secrets: Secrets, report: Report
 ) -> int:
-    """Report a stage's stack. Known secrets in the texts of AWS are hidden."""
+    """Report a stage's stack. Known secrets in AWS's texts are hidden."""
     client = aws.client("cloudformation")
     template = Stacks(client).template(stack)
     secrets.learn(template)

@@ -22,7 +22,7 @@ GIT_SECONDS = 10
 class Submission:
     """A template and its parameters, ready for CloudFormation.
 
-    The parameters in `kept` keep their value in the stack.
+    The parameters in `kept` keep their values in the stack.
     """
 
     template: Template
@@ -39,7 +39,7 @@ class Submission:
             yield name, resource["Type"]
 
     def difference(self, stack: Stack, deployed: Mapping[str, Any]) -> list[str]:
-        """Return a diff from the deployed template, and a line for each changed parameter."""
+        """Return a diff against the deployed template, and a line for each changed parameter."""
         shown = redacted(without_stamp(deployed), without_stamp(self.template))
         old, new = (as_text(it).splitlines() for it in shown)
         lines = list(unified_diff(old, new, f"{stack.name}, deployed", "this project", lineterm=""))
@@ -89,7 +89,7 @@ def given(arguments: Iterable[str], packaged: Template) -> dict[str, str]:
     parameters = {}
     for number, argument in enumerate(arguments, 1):
         name, equals, value = argument.partition("=")
-        if not equals:  # the error does not quote it, because it may be a secret
+        if not equals:  # the argument may contain a secret, so it is not quoted
             raise ProjectError(f"--parameter number {number} has no '=': write it as NAME=VALUE")
         if name not in known:
             names = ", ".join(known) or "none"
@@ -133,7 +133,7 @@ def artifacts(template: Template) -> set[str]:
 
 
 def without_stamp(template: Mapping[str, Any]) -> Template:
-    """Return a template without metadata. CloudFormation ignores changes of metadata."""
+    """Return a template without its `Metadata`. CloudFormation ignores changes to this section."""
     return {key: value for key, value in template.items() if key != "Metadata"}
 
 

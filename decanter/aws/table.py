@@ -1,9 +1,9 @@
 """`decanter table`: create, delete or show the tables that the app declares.
 
 The key, the indexes and the TTL of a table come from its model class. The name comes from the
-stage's configuration. If the class sets no `billing_mode`, `--billing-mode` sets it. By default, a
-table has the capacity that its class declares in Chalice's default stage, `dev`, and is on demand
-in every other stage.
+stage's configuration. If the class sets no `billing_mode`, `--billing-mode` sets it. By default, in
+Chalice's default stage, `dev`, a table has the capacity that its class declares. In every other
+stage, the table is on demand.
 
 A table whose class sets `existing=` does not belong to the app, so the command does not change it.
 
@@ -66,7 +66,7 @@ def _add_local_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the action with each table. Return 1 if `status` misses a table or the user declines."""
+    """Perform the action. Return 1 if `status` does not find a table, or if the user declines."""
     if args.table is not None:
         return create_here(args)
     project = Project.load(args.project_dir, args.stage)
@@ -100,7 +100,7 @@ def attribute(text: str) -> tuple[str, str]:
 
 
 def create_here(args: argparse.Namespace) -> int:
-    """Create the table of `--table` in a DynamoDB on this machine, such as the embedded DynamoDB.
+    """Create the table that `--table` names, in the embedded or another DynamoDB on this machine.
 
     Raises:
         ProjectError: the action is not `create`, an option is missing, or DynamoDB is on another
@@ -149,7 +149,7 @@ def declared(project: Project, declaration: Declaration, *, on_demand: bool = Fa
 def claimed(
     action: str, aws: AWS, tables: Sequence[Table], adopt: str | None = None
 ) -> list[Table]:
-    """Return those tables that exist, after a check that the stage may do the action with them.
+    """Check that the stage may perform the action on its existing tables. Return these tables.
 
     Raises:
         DecanterError: the key, the tags or the deletion protection of a table do not allow the
@@ -206,7 +206,7 @@ def _shown(tags: Mapping[str, str]) -> str:
 
 
 def act(action: str, aws: AWS, tables: Sequence[Table]) -> int:
-    """Do an action with each table. Return the highest exit status."""
+    """Perform an action on each table. Return the highest exit status."""
     client = aws.client("dynamodb")
     return max(_act(ACTIONS[action], action, client, table) for table in tables)
 

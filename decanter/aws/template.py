@@ -297,7 +297,7 @@ def outputs(project: Project, declaration: Declaration) -> Section:
 
 
 def _variables(project: Project, declaration: Declaration, function: str) -> Section:
-    """Return the variables for tables' names, URLs of queues and @connections, and metrics.
+    """Return the variables for metrics, table names, and the URLs of queues and @connections.
 
     Functions that may call @connections get its URL, which works behind a custom domain too. If the
     app has a router, functions without a WebSocket event also get the URL, because their events do

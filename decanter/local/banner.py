@@ -1,4 +1,4 @@
-"""Facts about the served API, for the banner at start and for `/_gateway/info`."""
+"""Facts about the served API, for the startup banner and for `/_gateway/info`."""
 
 import os
 import shutil

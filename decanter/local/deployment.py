@@ -28,7 +28,7 @@ from decanter.project.template import Template
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The version of the project in service.
+    """The version of the project that is being served.
 
     Attributes:
         warnings: warnings for the user, one line each.

@@ -14,7 +14,7 @@ Say = Callable[[str], None]
 
 
 def allow_many() -> None:
-    """Raise the soft limit of this process up to the hard limit, at most to `MOST_FILES`."""
+    """Raise the soft limit of this process to the hard limit, but not above `MOST_FILES`."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
     if now != resource.RLIM_INFINITY and now < wanted:

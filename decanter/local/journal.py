@@ -24,7 +24,7 @@ POSTS_SECONDS = 0.25
 """An invocation's calls to @connections within this time are logged as one line."""
 
 DRAIN_SECONDS = 0.5
-"""The seconds in which the reader of the output must read the last lines."""
+"""The time limit in seconds for the reader of the output to read the last lines."""
 
 KEPT_INVOCATIONS = 500
 """The number of recent invocations whose event and response are kept for the console."""

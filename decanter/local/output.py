@@ -19,7 +19,7 @@ MOST_WAITING = 10_000
 class Output:
     """Writes texts to a stream in order, in a thread. Each text gets a line end.
 
-    If the stream has no file descriptor, like a stream in memory, texts are written directly. After
+    If the stream has no file descriptor, such as one in memory, texts are written directly. After
     the reader has ended, for example after `| head`, texts are ignored. `lost` takes a number of
     lost lines, and returns the text that reports them.
     """

@@ -40,7 +40,7 @@ class Queues:
         self._runs: set[asyncio.Task[None]] = set()
 
     def follow(self, declared: Declared, endpoint: str | None) -> None:
-        """Replace the mappings. A mapping with the same function and queue keeps its poller.
+        """Replace the mappings. A function and queue that were mapped before keep their poller.
 
         `endpoint` is the URL of the embedded SQS; None without queues.
         """
@@ -101,7 +101,7 @@ class Queues:
         return [*found.values()]
 
     async def _receive(self, source: Source, most: int, seconds: float) -> dict[str, Message]:
-        """Return messages by their ids."""
+        """Receive messages, and return them by their ids."""
         wait = min(seconds, POLL_SECONDS)
         answer = await self._call("ReceiveMessage", **request(source, most, WaitTimeSeconds=wait))
         return {each["MessageId"]: each for each in answer.get("Messages", ())}

@@ -1,4 +1,4 @@
-"""Detects changes of a project's code and configuration on disk.
+"""Detects changes to a project's code and configuration on disk.
 
 This module watches `chalicelib/`, `vendor/`, `.chalice/config.json`, the policy files, the merge
 templates, and the modules in the folder of `app.py`.
@@ -17,7 +17,7 @@ CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 COMPILED = {".pyc", ".pyo"}
 
 STEP_MILLISECONDS = 25
-"""A burst of changes, such as a checkout, has ended after this time without a change."""
+"""A burst of changes, such as a checkout, is over after this time without a change."""
 
 BURST_MILLISECONDS = 250
 """The maximum duration of a burst of changes."""
@@ -31,7 +31,7 @@ Snapshot = dict[Path, tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files of a project. A change of one of them causes a reload.
+    """The files of a project. A change to one of them causes a reload.
 
     The paths in `templates` need not exist.
     """

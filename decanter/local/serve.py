@@ -46,7 +46,7 @@ from decanter.project.stack import Stack
 from decanter.project.template import OWN_TEMPLATES, Template
 
 GOODBYE_SECONDS = 1.0
-"""The seconds in which disconnect handlers must end after a stop signal."""
+"""The time limit of disconnect handlers after a stop signal, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ _SEEN = ("execute-api:",)
 """The prefixes of the IAM actions whose calls Decanter always observes on this machine."""
 
 _DYNAMODB = ("*", "dynamodb:")
-"""The prefixes of the IAM actions whose calls it observes in the embedded DynamoDB."""
+"""The prefixes of the IAM actions whose calls Decanter observes in the embedded DynamoDB."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Usage:
     refused: Mapping[str, Collection[Pair]] = field(default_factory=dict)
 
     def used(self, function: str) -> set[Right]:
-        """Return the `@uses` arguments that a function's calls need, without the router's calls.
+        """Return the `@uses` arguments that a function's calls need. Ignore the router's calls.
 
-        If Decanter does not observe DynamoDB, the calls may need each declared right. For example,
-        a broadcast without receivers only reads the connection table.
+        If Decanter does not observe DynamoDB, include all declared rights, because unobserved calls
+        may need them. For example, a broadcast without receivers only reads the connection table.
         """
         found = {right for pair in self._own(function) for right in self.grants.rights_for(*pair)}
         if not self.grants.sees_dynamodb:
@@ -78,7 +78,7 @@ class Usage:
         return [*arguments, *(as_python(each) for each in self._idle(function))]
 
     def grant(self, function: str) -> Grant:
-        """Return the line of code that grants exactly a function's calls, and its place.
+        """Return the line of code that grants exactly a function's calls, and the line's place.
 
         Statements for services whose calls Decanter does not always observe stay unchanged.
         The grant is empty if the function's own code needs no rights and has none.
@@ -120,7 +120,7 @@ class Usage:
         return {each: self.used(each) for each in self.grants.declaration.functions}
 
     def _calls(self, function: str) -> Collection[Pair]:
-        """Return a function's calls. Without the framework, Lambda's receives count too."""
+        """Return a function's calls. Without the framework, include Lambda's calls to its queue."""
         found = self.calls.get(function, ())
         it = self.grants.declaration.lambdas.get(function)
         if it is None or it.kind != "sqs" or self.grants.has_uses:
@@ -188,7 +188,7 @@ class Usage:
         return any(policy.decide(*each) is Decision.ALLOWED for each in calls)
 
     def _is_seen(self, statement: Statement) -> bool:
-        """True for an Allow statement of which Decanter observes all actions on this machine."""
+        """True for an Allow statement if Decanter observes all its actions on this machine."""
         actions = statement.get("Action", [])
         listed = [actions] if isinstance(actions, str) else actions
         sqs = ("sqs:",) if self.grants.sees_sqs else ()

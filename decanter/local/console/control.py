@@ -1,8 +1,8 @@
 """Serves the console at `/` and its HTTP interface under `/_gateway/`, on the gateway's port.
 
 Only the developer may use the console and the interface. The server checks `Host` first. A request
-from a page of another origin is refused (`Origin`, `Sec-Fetch-Site`), but a link to the console is
-followed. A request that changes something must be JSON or have the header `X-Decanter`, because a
+from a page of another origin is refused (`Origin`, `Sec-Fetch-Site`), but a link to the console
+works. A request that changes something must be JSON or have the header `X-Decanter`, because a
 form cannot send such requests.
 """
 
@@ -147,7 +147,7 @@ class Control:
         return json_response(200, await self.schedules.run(name))
 
     async def _invoke(self, name: str, request: Request) -> Response:
-        """Run a function with the body as event, or with an example event."""
+        """Run a function with the body as the event, or with an example event."""
         declared = self.invoker.declared
         if name not in declared:
             names = ", ".join(sorted(declared)) or "none"
@@ -192,7 +192,7 @@ class Control:
 
 
 def is_ours(request: Request) -> bool:
-    """Return False if the browser says that a page of another origin sends the request."""
+    """Return False if the browser reports that a page of another origin has sent the request."""
     if request.header("origin") not in ("", f"http://{request.header('host').lower()}"):
         return False
     # Browsers send Sec-Fetch-Site even for scripts and images. A link to the console is allowed.

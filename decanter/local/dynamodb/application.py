@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 MOTOS_ACCOUNT = "123456789012"
-"""The value of `moto.core.DEFAULT_ACCOUNT_ID`, which DynamoDB's modules import."""
+"""The value of `moto.core.DEFAULT_ACCOUNT_ID`, which moto's DynamoDB modules import."""
 
 
 def application(region: str, *, is_alone: bool = False) -> Any:
@@ -18,14 +18,14 @@ def application(region: str, *, is_alone: bool = False) -> Any:
     try:
         return _run("handler")["application"](region)
     except ImportError:  # an unexpected version of moto
-        import botocore.client  # noqa: F401 - moto reads it after another module's import
+        import botocore.client  # noqa: F401 - moto needs it but does not import it
         from moto.moto_server.werkzeug_app import create_backend_app
 
         return create_backend_app("dynamodb")
 
 
 def _postpone(*, is_alone: bool) -> None:
-    """Postpone moto's mocks of all AWS services, werkzeug's server and, if alone, AWS clients."""
+    """Postpone moto's mocks, werkzeug's server and, if `is_alone` is true, AWS clients."""
     postponed = _run("postponed")
     postpone, later = postponed["postpone"], postponed["later"]
     postpone("werkzeug")

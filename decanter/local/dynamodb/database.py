@@ -70,7 +70,7 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Return the URL of DynamoDB. The embedded DynamoDB listens, but cannot always answer yet.
+        """Return the URL of DynamoDB. The embedded DynamoDB listens, but may not answer yet.
 
         Raises:
             ServiceError: the embedded DynamoDB does not start.
@@ -125,7 +125,7 @@ class Database:
     def follow_reports(
         self, note: Callable[..., object], missing: Callable[[str, list[str]], object]
     ) -> None:
-        """Start to handle the embedded services' reports: faults, rights, missing tables and notes.
+        """Start handling the embedded services' reports: faults, rights, missing tables and notes.
 
         If the embedded DynamoDB is used, it must already answer.
 

@@ -69,7 +69,7 @@ class EmbeddedDynamoDB:
 
     @property
     def reports(self) -> IO[bytes]:
-        """Return the reports' stream: one JSON object per line. The server must already answer."""
+        """Return the stream of reports, a JSON object per line. The server must already answer."""
         assert self._process is not None
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)

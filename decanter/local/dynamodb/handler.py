@@ -53,7 +53,7 @@ def handler_of(backend: DynamoDBBackend) -> "type[Handler]":
 
 
 def load_model() -> None:
-    """Load DynamoDB's service model, which moto keeps. moto would also list all services."""
+    """Load DynamoDB's service model, which moto keeps. moto itself would also list all services."""
     loader, motos = create_loader(), vars(utils)
     loader.list_available_services = lambda _: [SERVICE]
     motos["create_loader"] = lambda: loader
@@ -156,4 +156,4 @@ class Handler(DynamoHandler):
         return "*"
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        """Accept every caller, like moto by default, but do not load IAM."""
+        """Accept every caller, as moto does by default, but do not load IAM."""

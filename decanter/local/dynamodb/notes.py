@@ -18,7 +18,7 @@ class Notes:
         self._lock = threading.Lock()
 
     def once(self, key: str, line: str, detail: str = "") -> None:
-        """Forward a note, unless its key is known or `MOST_NOTES` notes were forwarded before."""
+        """Forward a note. Ignore notes with a known key, and notes after the first `MOST_NOTES`."""
         with self._lock:
             if key not in self._seen and len(self._seen) < MOST_NOTES:
                 self._seen.add(key)

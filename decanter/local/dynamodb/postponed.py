@@ -1,9 +1,9 @@
 """Packages and modules that run only if they are needed.
 
-moto's `__init__.py` imports the mocks of all AWS services, and werkzeug's imports a server and a
-test client. DynamoDB needs none of them. Without them, the import of moto's DynamoDB takes about
-half the time. Without AWS clients, the start of the embedded DynamoDB's process takes another
-quarter less (measured).
+moto's `__init__.py` imports the mocks of all AWS services, and werkzeug's `__init__.py` imports a
+server and a test client. DynamoDB needs none of them. Without them, the import of moto's DynamoDB
+takes about half the time. Without AWS clients, the start of the embedded DynamoDB's process takes
+another quarter less time (measured).
 
 `application.py` loads this file by its path.
 """
@@ -25,7 +25,7 @@ def postpone(name: str, **constants: Any) -> None:
     installed is not changed.
 
     Args:
-        name: the package; its parent is imported unless it is postponed.
+        name: the package. If its parent is not postponed, the parent is imported.
         constants: the package's attributes that are readable before the package runs.
     """
     parent, _, own_name = name.rpartition(".")
@@ -82,7 +82,7 @@ class _Postponed:
             raise _no(self._module, name) from None
 
     def run(self) -> None:
-        """Run the package, unless it has run."""
+        """Run the package, unless it has already run."""
         with self._running:
             if not self._has_begun:
                 self._run()

@@ -3,7 +3,7 @@
 moto copies each row and its values, wraps keys in objects to compare them, and looks up each
 attribute of each row in the service model. These steps are not needed, because moto stores rows in
 DynamoDB's own form, and the answer is written as JSON before the next call. moto also lists the
-methods of its class at each call, which is a third of the time of a PutItem (measured).
+methods of its class at each call, which takes a third of the time of a PutItem (measured).
 
 `application.py` loads this file by its path. `test_scans.py` compares the answers with moto's
 answers.
@@ -24,7 +24,7 @@ ORIGINALS = "originals_of_decanter"
 
 
 def install() -> None:
-    """Make moto return rows without copies. Do not change an unexpected version of moto."""
+    """Make moto return rows without copying them. Do not change an unexpected version of moto."""
     with suppress(ImportError, AttributeError):
         from moto.core import responses
         from moto.dynamodb.models.dynamo_type import Item
@@ -103,7 +103,7 @@ def _with_text_keys(original: Any) -> Any:
     def comes_before(
         table: Any, row: Any, start: Any, hashes: Any, ranges: Any, forward: Any
     ) -> Any:
-        """Return True for a row of an earlier page. Each page compares all earlier rows."""
+        """Return True for a row of an earlier page. For each page, moto checks all earlier rows."""
         name = table.hash_key_attr
         if (hashes, ranges, forward, row.hash_key.type) == ([name], [None], True, "S"):
             return row.hash_key.value <= start[name]["S"]

@@ -77,10 +77,10 @@ def error(status: int, kind: str, message: str) -> Answer:
 class Moto:
     """moto's DynamoDB as a function.
 
-    moto keeps tables by the region in a call's signature. This class forwards each call with the
-    same signature, so all callers see the same tables. This class runs one call at a time, because
-    moto's writes are not atomic. A read during a deletion would leave an empty item, and all later
-    scans would fail on this item.
+    moto keeps separate tables for each region that a call's signature names. This class forwards
+    each call with the same signature, so all callers see the same tables. This class runs one call
+    at a time, because moto's writes are not atomic. A read during a deletion would leave an empty
+    item, and all later scans would fail on this item.
 
     `application` is None until moto is loaded. `hint` follows "There is no table NAME" in the error
     about a missing table.
@@ -124,7 +124,7 @@ class Moto:
         return status, headers, answer
 
     def _missing(self, operation: str, call: Mapping[str, Any]) -> list[str]:
-        """Return a call's missing tables. Report each of them once, if the call needs its rows."""
+        """Return a call's missing tables. Report each table once, if the call needs its rows."""
         named = self._missing_tables.table_names(call)
         names = [name for name in named if not self._has_table(name)]
         if operation in self._missing_tables.ON_ROWS:
@@ -273,7 +273,7 @@ class Handler(BaseHTTPRequestHandler):
         """Read the body.
 
         Raises:
-            ValueError: the headers announce no acceptable length, or the body is shorter.
+            ValueError: the announced length is not acceptable, or the body is shorter.
         """
         if "Transfer-Encoding" in self.headers:
             raise ValueError("a request needs a Content-Length, not a Transfer-Encoding")

@@ -140,6 +140,6 @@ class Maker:
 
 
 def of_caller(endpoint: str, function: str) -> str:
-    """Return a URL whose path names the function, so that the service knows its caller."""
+    """Return a URL whose path names the function, so that the service can identify it."""
     url = urlsplit(endpoint)
     return url._replace(path=f"{CALLERS}{function}{url.path}").geturl()

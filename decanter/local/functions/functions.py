@@ -45,7 +45,7 @@ class Run:
 
 
 class Observer(Protocol):
-    """Gets the events and results of routes. An HTTP request only has a result."""
+    """Gets the events and results of routes; for an HTTP request, only the result."""
 
     def given(self, invocation: Invocation) -> None:
         """Called before an event is passed to its handler."""
@@ -58,10 +58,10 @@ class Functions:
     """The functions of the app.
 
     `integration_seconds` is API Gateway's time limit for an event's outcome. The time starts when
-    the event has a process.
+    a process gets the event.
 
     Attributes:
-        ran: the functions that have got an event since the start.
+        ran: the functions that have received an event since the start.
     """
 
     def __init__(

@@ -63,7 +63,7 @@ class Interpreter:
 
     @property
     def facts(self) -> str:
-        """Return the version, the packages and the path for the banner at start."""
+        """Return the version, the packages and the path for the startup banner."""
         names = ("chalice", "botocore")
         packages = ", ".join(f"{name} {self.packages[name]}" for name in names)
         return f"{self}, {packages}: {self.path}"

@@ -1,4 +1,4 @@
-"""Decide if another process fits into the memory of the machine. Only Linux reports this memory."""
+"""Decide if another process fits into the free memory, which only Linux reports."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,13 +16,13 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes(proc: Path = Path("/proc"), cgroups: Path = CGROUPS) -> int | None:
-    """Return the free bytes of the machine or of this container, if fewer; None if not known."""
+    """Return the free bytes of the machine or, if fewer, of this container; None if not known."""
     found = [*_machine_bytes(proc), *_container_bytes(proc, cgroups)]
     return min(found, default=None)
 
 
 def used_bytes(pid: int, proc: Path = Path("/proc")) -> int:
-    """Return the bytes of a process, including its part of shared memory; 0 if not known."""
+    """Return the bytes that a process uses, with its share of shared memory; 0 if not known."""
     with suppress(OSError):
         return _field(proc / str(pid) / "smaps_rollup", "Pss:") * 1024
     return 0

@@ -5,8 +5,8 @@
 - A botocore client's calls to DynamoDB and @connections go to this machine, even if the client has
   its own endpoint. Only calls to another DynamoDB on this machine are unchanged. This rule includes
   the calls of boto3, PynamoDB and other libraries that use botocore. The URL is replaced before the
-  signature is made. Except for the user's own DynamoDB, the new path names the function, so that
-  the function's role applies.
+  signature is made. Unless DynamoDB is the user's own, the new path names the function, so that the
+  function's role applies.
 - A botocore client's calls to SQS go to this machine too, if the app has queues.
 - A botocore client's calls to other services of AWS are sent only if the user's own environment has
   a profile or keys. Otherwise, these calls are refused before the name of the host is resolved.
@@ -174,7 +174,7 @@ class LateCredentials:
         return getattr(credentials, name)
 
     def get_deferred_property(self, name: str) -> Any:
-        """Return a function that returns None. botocore asks for an optional account endpoint."""
+        """Return a function that returns None, so that botocore uses no account endpoint."""
         return lambda: None
 
 
@@ -193,7 +193,7 @@ def use_dummy_keys(signer: Any) -> None:
 
 
 def dummy_keys() -> Any:
-    """Return keys for services on this machine."""
+    """Return dummy keys for services on this machine."""
     from botocore.credentials import Credentials
 
     return Credentials("local", "local")

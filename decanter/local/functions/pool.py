@@ -21,7 +21,7 @@ KEPT = 1
 """The number of processes that a function keeps even if they are idle."""
 
 STARTS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""The limit of parallel starts of a function. More would not make the processes ready sooner."""
+"""The limit of parallel starts of a function. More starts would not save any time."""
 
 START_SECONDS = 0.5
 """The time in seconds after which a start no longer counts toward the limit of parallel starts."""

@@ -26,7 +26,7 @@ INIT_SECONDS = 60
 """The time limit of the app's import, in seconds."""
 
 LAST_WORDS_SECONDS = 0.5
-"""The seconds in which the rest of a process's output is read after the process has ended."""
+"""The time in seconds to read the rest of a process's output after the process has ended."""
 
 UNSEEN = 256
 """The exit status if the real exit status is not known."""
@@ -48,7 +48,8 @@ class Launch:
         init_seconds: the time limit of the app's import.
         has_keys: True if the processes may call AWS, because the user's own environment has a
             profile or keys for AWS.
-        is_current: returns True if the project's files have not changed since the launch was made.
+        is_current: returns True if the project's files have not changed since this object was
+            created.
         terminal: the terminal that pdb borrows when a handler stops; None without `--debug`.
         debugpy_port: the port of debugpy; None without debugpy.
         module: the module in the function's handler string. Lambda imports only this module.

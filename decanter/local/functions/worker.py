@@ -1,7 +1,7 @@
 """A Lambda execution environment on this machine: one process, one function, one event at a time.
 
 This file is run by path, `python -P worker.py PROJECT --fd N`, where N is a socket to the gateway.
-Both sides send a four-byte length and a JSON object. The worker answers `load` with the app's
+Each message is a four-byte length and a JSON object. The worker answers `load` with the app's
 declarations or a failure, and each `invoke` with one `result` or `error`. The worker also sends
 each line that the app prints.
 
@@ -82,7 +82,7 @@ class Channel:
 
     def borrow_terminal(self) -> None:
         """Wait until the gateway lends the terminal."""
-        self.start_receiving()  # `serve` has not done so if the import of the app stops
+        self.start_receiving()  # `serve` does so only after the app's import
         self.send({"type": "borrow"})
         self._lent.get()
 
@@ -217,7 +217,7 @@ def invoke(loaded: Loaded, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_trace(error: BaseException) -> str:
-    """Return the traceback without this file's frames, and for a blocked call only the app's."""
+    """Return the traceback without this file's frames. Blocked calls keep only the app's frames."""
     begin = error.__traceback__
     while begin is not None and begin.tb_frame.f_code.co_filename == __file__:
         begin = begin.tb_next
@@ -264,8 +264,8 @@ def main() -> None:
     parser.add_argument("--terminal", action="store_true", help="standard input is pdb's")
     parser.add_argument("--debugpy", type=int, metavar="PORT")
     arguments = parser.parse_args()
-    # A compiled file counts as current if the size of its source and the second of the last change
-    # are the same. So a second edit in the same second could leave the older code in use.
+    # Python treats a compiled file as current if its source has the same size and the same time of
+    # change, in whole seconds. Two edits within a second could leave the older code in use.
     sys.dont_write_bytecode = True
     here = Path(__file__).parent
     if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P

@@ -1,4 +1,4 @@
-"""Handle the HTTP/1.1 requests of a TCP connection in order, until one becomes a WebSocket."""
+"""Handle a TCP connection's HTTP/1.1 requests in order, until the connection is a WebSocket."""
 
 import asyncio
 import logging
@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 4096
-"""The maximum bytes of a request target. API Gateway refuses a longer target (quotas page)."""
+"""The maximum length of a request target. API Gateway refuses a longer target (quotas page)."""
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 HEAD_SECONDS = 30.0
-"""The seconds in which a client must send a request, from the connection or the last response."""
+"""The time limit for receiving a request, in seconds after the connection or last response."""
 
 MAX_UNREAD_BYTES = 1024 * 1024
-"""The maximum bytes of a stream that its client has not read. With more, the stream is dropped."""
+"""The maximum size of a stream's unread data in bytes. With more, the stream is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class HttpConnection(Reader):
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start to read when a client has connected."""
+        """Start reading when a client has connected."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._open.add(self)

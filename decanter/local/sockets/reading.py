@@ -3,7 +3,7 @@
 import asyncio
 
 READ_BYTES = 32 * 1024
-"""The maximum bytes of one read from a socket. It is small, because many tiny frames take time."""
+"""The maximum size of one read. It is small, because many tiny frames take time to process."""
 
 _buffer = memoryview(bytearray(READ_BYTES))
 """The buffer that all sockets share. Its bytes are processed before the next read."""

@@ -35,7 +35,7 @@ from decanter.local.sockets.websocket import ABNORMAL, WebSocket
 
 SWITCHING = 101
 SWEEP_SECONDS = 0.05
-"""The minimum time between two checks for expired connections. Many expire together."""
+"""The minimum time between two checks for expired connections. Many may expire together."""
 
 FAILURES = {
     "403": management.FORBIDDEN,
@@ -203,7 +203,7 @@ class Server:
         return None
 
     def _socket_path(self, request: Request) -> str | None:
-        """Return the socket's path that the request has; None for any other path."""
+        """Return the WebSocket API's path in a request; None for any other path."""
         for path in self._gateway.events.paths:
             if request.path in (f"/{path}", f"/{path}/"):
                 return path

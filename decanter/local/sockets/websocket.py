@@ -13,10 +13,10 @@ from decanter.gateway.model import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from decanter.local.sockets.reading import Reader
 
 CLOSE_SECONDS = 2.0
-"""The seconds in which the client must finish the closing handshake."""
+"""The time limit of the closing handshake, in seconds."""
 
 MAX_UNSENT_BYTES = 1024 * 1024
-"""The maximum unsent bytes for a client that does not read. With more, posts get status 429."""
+"""The maximum number of unsent bytes for a client. Posts beyond this limit get status 429."""
 
 MAX_UNANSWERED = 16
 """The maximum number of a connection's messages that are handled in parallel. The rest waits."""

@@ -22,11 +22,11 @@ DESCRIBE = "DecanterDescribe"
 BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """The characters that SQS refuses in a message (API Reference, SendMessage).
 
-AWS lists the accepted characters, but a pattern of them takes Python ten times longer to compile.
+AWS lists the accepted characters, but Python takes ten times longer to compile a pattern of them.
 """
 
 MOST_BYTES = 1024 * 1024
-"""The maximum bytes of a message, and of all messages in a batch."""
+"""The maximum size in bytes of a message, and of all messages in a batch."""
 
 DENIED = "AccessDenied"
 MALFORMED = "InvalidMessageContents"
