@@ -32,7 +32,7 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 @router.route("sendmessage", operation_name="SendRoute")
 @uses()  # the router's own rights are enough
 def send_message(request: Request) -> str:
-    """Send `data` to every client, including the sender, as the JSON text that the client wrote."""
+    """Send `data` to every client, including the sender, as the JSON text that the sender wrote."""
     request.broadcast(request.raw("data"))
     return "Data sent."
 

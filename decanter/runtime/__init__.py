@@ -1,1 +1,1 @@
-"""The framework, which is packaged for Lambda with an application."""
+"""The part of the framework that is packaged for Lambda with an application."""

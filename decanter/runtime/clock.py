@@ -30,7 +30,7 @@ class Clock:
         return int((time.time() + Clock.ahead) * 1000)
 
     monotonic = staticmethod(time.monotonic)
-    """Seconds on the clock that all deadlines use, which `ahead` does not change."""
+    """Return the seconds of the monotonic clock, for deadlines. `ahead` does not affect them."""
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""

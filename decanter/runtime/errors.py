@@ -195,7 +195,7 @@ class BadJson(MessageError):
     """The message is not valid JSON (RFC 8259), or it is nested too deeply.
 
     Attributes:
-        reason: the problem, often with its position; the text quotes no string of the message.
+        reason: the problem, often with its position; the text quotes no string from the message.
     """
 
     code = "bad_json"

@@ -17,7 +17,7 @@ _owners: WeakSet[Owner] = WeakSet()
 
 
 def forget_at_fork(owner: Owner) -> None:
-    """Call the owner's `after_fork` in each child process, as long as the owner exists."""
+    """Make each child process call the owner's `after_fork`, as long as the owner exists."""
     _owners.add(owner)
 
 

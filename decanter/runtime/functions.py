@@ -48,7 +48,7 @@ def named_arguments(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def complete(example: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Refuse a call of a public function without a needed argument, or with too many.
+    """Refuse a call of a public function with a missing argument or with too many arguments.
 
     Args:
         example: how to write the call; it is part of the error's text.
@@ -108,7 +108,7 @@ def check_called(decorator: str, argument: object, example: str, *, is_valid: bo
 
 
 def check_flags(where: str, **flags: object) -> None:
-    """Check that arguments are True or False. Another value, such as "no", would count as True."""
+    """Check that arguments are True or False. A value such as "no" would count as True."""
     for name, value in flags.items():
         if not isinstance(value, bool):
             raise DeclarationError(f"{where}: {name}={value!r} must be True or False")
@@ -140,7 +140,7 @@ def check_table(where: str, model: Any, decorator: str) -> None:
 
 
 def check_environment(where: str, given: object) -> None:
-    """Check that an argument is a mapping of variables, not the value of one."""
+    """Check that an argument is a mapping of variables, not a variable's value."""
     if not isinstance(given, Mapping):
         raise DeclarationError(
             f"{where} does not take {name_of(given)}: set its environment variables instead"

@@ -6,7 +6,7 @@ Rules in addition to the grammar:
   same reason, a number with a fraction or an exponent is refused if it exceeds a double's range.
 - An integer of more than `MAX_DIGITS` digits is refused.
 - An unpaired surrogate is refused, escaped or not, because it has no UTF-8 form.
-- If a name occurs twice, the last member counts.
+- If a name occurs more than once, the last member counts.
 - A text with more than `MAX_DEPTH` levels is refused, whatever the interpreter's own limit is.
 """
 
@@ -103,7 +103,7 @@ def parse(text: str) -> Any:
 
 
 class Json(str):
-    """The text of a JSON value. In replies and pushes, it stays JSON, not a JSON string."""
+    """The text of a JSON value. Replies and pushes contain it unquoted, as JSON."""
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ from decanter.runtime.errors import DecanterError
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to the current `sys.stdout`, even after `sys.stdout` was replaced."""
+    """Writes to the current `sys.stdout`, even after `sys.stdout` is replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout

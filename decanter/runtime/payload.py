@@ -35,7 +35,7 @@ _Known = dict[Any, Reader]
 
 
 def structure_reader(declared: Any, name: str, where: str) -> Reader:
-    """Return the reader of the type of the parameter `name`.
+    """Return the reader for the type of the parameter `name`.
 
     Raises:
         DeclarationError: the type is not a structure or a model, or it is not supported.
@@ -161,7 +161,7 @@ def _members(kind: type, where: str) -> tuple[list[str], set[str]]:
 def _keys(kind: Any) -> tuple[list[str], set[str]]:
     """Return the keys of a TypedDict, and the required keys.
 
-    Postponed annotations hide `Required` and `NotRequired` when Python makes the class, so this
+    Postponed annotations hide `Required` and `NotRequired` when Python creates the class, so this
     function reads the annotations again.
     """
     marks = {

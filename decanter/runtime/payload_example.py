@@ -47,9 +47,9 @@ def payload_example(function: Callable[..., Any], read: Callable[[Any], Any]) ->
 
 
 def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
-    """Return a JSON value of a type.
+    """Return an example of a type, as a JSON value.
 
-    `around` has the enclosing structures. A list of one of them is empty in the example.
+    `around` has the enclosing structures. In the example, a list of such structures is empty.
 
     Raises:
         _EndlessError: the type is one of the enclosing structures, or always contains one.

@@ -24,7 +24,7 @@ class Reader(dict[type, Read | None]):
     Readers of lists and objects use this table directly, because a call for each value is slow.
 
     Args:
-        expects: the name of the accepted values, for the error.
+        expects: a description of the accepted values, for the error message.
         builtins: built-in functions that do the same as those in `reads`, for long lists. They may
             raise OverflowError instead of InvalidPayload.
     """
@@ -100,7 +100,7 @@ def literal(choices: tuple[Any, ...]) -> Reader:
 
 
 def list_of(item: Reader) -> Reader:
-    """Return a reader of a list. The reader `item` reads its items."""
+    """Return a reader of a list. The reader `item` reads the list's items."""
 
     def read(value: list[Any]) -> list[Any]:
         if len(value) >= LONG and (alike := item.read_alike(value)) is not None:
@@ -121,7 +121,7 @@ def list_of(item: Reader) -> Reader:
 
 
 def dict_of(member: Reader) -> Reader:
-    """Return a reader of an object with any names. The reader `member` reads its values."""
+    """Return a reader of an object with any names. The reader `member` reads the values."""
 
     def read(value: dict[str, Any]) -> dict[str, Any]:
         members: dict[str, Any] = {}
@@ -219,7 +219,7 @@ def _choice(choices: list[Reader], kind: type) -> Read | None:
 
 
 def _closest(choices: list[Reader], errors: Mapping[int, InvalidPayload]) -> InvalidPayload:
-    """Return one error for the errors of all choices."""
+    """Combine the errors of all choices into one error."""
     # If exactly one choice failed inside a member, the client probably meant that choice.
     inner = [error for error in errors.values() if error.field]
     if len(inner) == 1:

@@ -101,7 +101,8 @@ class Removed:
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
             not have this time.
         row: the row, as DynamoDB stores it.
-        left: the channels that the connection has left by this deletion, each with its membership.
+        left: the channels that the connection leaves because of this deletion, each with its
+            membership.
     """
 
     def __init__(
@@ -184,7 +185,7 @@ class Connections(Protocol):
         """Read the next part of the table after a cursor (`Place`), or from `BEGINNING`.
 
         The part has at most `limit` rows, and at most 1 MB. `now_ms`, in epoch milliseconds,
-        decides which rows are stale.
+        determines which rows are stale.
         """
         ...
 

@@ -32,8 +32,8 @@ def _loader(created: botocore.session.Session) -> "Loader":
 class Loader(loaders.Loader):  # type: ignore[misc]
     """Loads the models of one service without a list of all services.
 
-    botocore would read the folders of about 400 services for each of the two models of a client.
-    That takes three times as long as the loading of the models (measured).
+    botocore would read the folders of about 400 services for each of the two models of a client. In
+    a measurement, this took three times as long as the loading of the models.
     """
 
     def list_available_services(self, type_name: str) -> "Services":

@@ -49,7 +49,7 @@ class Settings:
         posts_per_second: the rate limit of posts. All APIs in the account and region share API
             Gateway's quota of 10,000 requests per second.
         max_broadcast_bytes: larger frames can only be sent to one connection. API Gateway bills a
-            post for each 32 KB.
+            post in units of 32 KB.
         metrics_namespace: CloudWatch's namespace for metrics; None for no metrics.
         sweep_per_second: the number of connections that a sweep checks in one second. The default
             is low because broadcasts use the same quota.
@@ -59,8 +59,7 @@ class Settings:
             queue.
         shares_pace: True if `posts_per_second` is one function instance's share of a rate limit.
             The transport then stays within this share in every second, so instances that run one
-            after the other do not exceed the limit together. The environment does not set this
-            field.
+            after another do not exceed the limit together. The environment does not set this field.
     """
 
     management_endpoint: str | None = None
@@ -134,7 +133,7 @@ def _queue(environ: Mapping[str, str]) -> dict[str, Any]:
 def sweep_minutes(environ: Mapping[str, str]) -> int | None:
     """Return the sweep's interval in minutes, for the schedule in app.py; None for no sweep.
 
-    A connection lives at most two hours, so a longer interval makes no sense.
+    A connection lives for at most two hours, so a longer interval makes no sense.
 
     Raises:
         SettingError: the value is not a whole number from 0 (no sweep) to 120.

@@ -6,8 +6,8 @@
 
 A command has an id (1 to 4,294,967,295) and one method, whose value is an object. Only `send` needs
 no id. Unknown members are ignored. An empty object is a pong, and is ignored. In replies, an absent
-member means an empty value, zero or false. `data` is any JSON value, and keeps the text that the
-sender wrote, except that line breaks become spaces.
+member means an empty value, zero or false. `data` is any JSON value. Its text is unchanged, except
+that line breaks become spaces.
 
 Source: Centrifugo's documentation, "Client protocol", and its protocol repository,
 `definitions/client.proto`.
@@ -206,7 +206,7 @@ def _object(members: Mapping[str, Any]) -> Json:
 
 
 def filled(**members: Any) -> dict[str, Any]:
-    """Return the members without None, zero, "" and False, which the protocol omits."""
+    """Return the members that are not None, zero, "" or False. The protocol omits the others."""
     return {
         name: value
         for name, value in members.items()
@@ -220,7 +220,7 @@ def reply(number: int, method: str, body: Mapping[str, Any]) -> str:
 
 
 def error_reply(number: int, error: ReplyError) -> str:
-    """Return the error that answers a command."""
+    """Return the error reply to a command."""
     body = filled(code=error.code, message=error.text[:1000], temporary=error.temporary)
     return _object({"id": number, "error": body})
 
@@ -236,7 +236,7 @@ def push(kind: str, body: Mapping[str, Any], channel: str = "") -> str:
 def publication(channel: str, data: Json, info: Mapping[str, Any] | None = None) -> str:
     """Return the push of a publication. All subscribers get the same push.
 
-    `info` is about the client that published; None for a publication by the server.
+    `info` describes the client that published the value. It is None if the server published it.
     """
     return push("pub", {"data": data, **({"info": _object(info)} if info else {})}, channel)
 

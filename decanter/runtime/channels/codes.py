@@ -100,7 +100,7 @@ class Disconnect(DecanterError):
     """Ends a connection with a code and a reason.
 
     Attributes:
-        code: 3000 to 4999; the code determines if the client reconnects.
+        code: 3000 to 4999; the code determines whether the client reconnects.
         reason: the reason, for people.
     """
 
@@ -118,7 +118,7 @@ class Disconnect(DecanterError):
 def reply_error(error: MessageError) -> ReplyError:
     """Return the protocol's error for an error of the framework or of the application.
 
-    The code of an application's own error is its attribute `number`; 400 without this attribute.
+    The code of an application's own error is the error's attribute `number`; the default is 400.
     """
     code = _CODES.get(error.code, getattr(error, "number", LEAST_OWN))
     return ReplyError(code, str(error), temporary=error.temporary)

@@ -37,9 +37,9 @@ class Subscription:
         client: the client's connection id.
         token: the subscription token; empty if the client sent none.
         has_token: True if the token is valid for this channel and this identity. The authenticate
-            hook checks the token if the hook has `check_subscription`, as `WebTokens` has.
+            hook checks the token if the hook has the method `check_subscription`, like `WebTokens`.
         request: the JSON `data` of the client's subscribe command; None without it.
-        info: the JSON value that other members see of this client in this channel.
+        info: the JSON value that describes this client to the other members of this channel.
         data: the JSON value in the reply to the client, such as the channel's initial data.
         expires_at: the time when the subscription expires, in epoch seconds; None if it never
             expires.
@@ -223,8 +223,8 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
     """Return the name of the first parameter, and the names of the others.
 
     Raises:
-        DeclarationError: `check_function` refuses the function, it has no parameter, or one of the
-            other parameters is not a variable of the pattern.
+        DeclarationError: `check_function` refuses the function, the function has no parameter, or a
+            parameter after the first is not a variable of the pattern.
     """
     check_function(f"channel {pattern.source!r}:", function)
     first, *others = [*inspect.signature(function).parameters] or [""]

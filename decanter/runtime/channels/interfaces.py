@@ -17,7 +17,7 @@ class Session(NamedTuple):
         connected_at: the time when the client connected, in epoch milliseconds.
         is_greeted: True after a successful connect command.
         identity: the client's identity; None for an anonymous client.
-        info: the JSON text that others see of the client; None without one.
+        info: the JSON text that describes the client to others; None without one.
         expires_at: the time when the identity expires, in epoch seconds; 0 if it never expires.
         channels: the names of the connection's channels, and of some channels that it has left.
         handshake: the JSON text of the headers and the query of `$connect`; empty after the connect
@@ -38,7 +38,7 @@ class Member(NamedTuple):
     """A connection that is subscribed to a channel. `Session` explains the other attributes.
 
     Attributes:
-        channel_info: the JSON text that others see of the client in this channel.
+        channel_info: the JSON text that describes the client to the other members of this channel.
     """
 
     connection_id: str
@@ -58,7 +58,7 @@ class Welcome:
 
     Attributes:
         identity: the client's identity; None for an anonymous client.
-        info: the JSON value that others see of the client.
+        info: the JSON value that describes the client to others.
         expires_at: the time when the identity expires, in epoch seconds; None if it never expires.
         data: the JSON value in the reply to the connect command; None without a value.
         channels: the channels that the server subscribes the client to.
@@ -76,7 +76,7 @@ class Grant(NamedTuple):
 
     Attributes:
         seq: the id of the client's command; None if the server subscribes the client.
-        info: the JSON text that others see of the client in this channel.
+        info: the JSON text that describes the client to the other members of this channel.
         until: the time when the subscription expires, in epoch seconds; 0 if it never expires.
     """
 
@@ -96,7 +96,7 @@ class Store(Protocol):
         ...
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Store an identity. Return False if the connection has ended or is greeted already."""
+        """Store an identity. Return False if the connection has ended or is already greeted."""
         ...
 
     def extend(self, session: Session, expires_at: int) -> None:
@@ -146,7 +146,7 @@ class App(Protocol):
 
         Raises:
             ReplyError: code 103, if the token is invalid; code 109, if it has expired; code 100, if
-                the check refuses with a status of 500 or more.
+                the hook refuses the token with a status of 500 or more.
         """
         ...
 
@@ -168,7 +168,7 @@ class App(Protocol):
         ...
 
     def tell(self, channel: str, kind: str, member: Member) -> None:
-        """Announce a join or a leave to a channel's members, if they are fewer than 100."""
+        """Announce a join or a leave to a channel's members, if there are fewer than 100."""
         ...
 
     def statistics(self, channel: str) -> Mapping[str, int]:

@@ -4,7 +4,7 @@
     class Subscription(SubscriptionModel): ...
 
 A router with channels has such a table by default. The hash key of a row is the name of a channel,
-or an identity's key (`pattern.identity_key`). A query of an identity's key returns all connections
+or an identity's key (`pattern.identity_key`). A query for an identity's key returns all connections
 of the identity.
 
 The attribute `seq` is the id of the client's last subscribe or unsubscribe command for the row's
@@ -38,7 +38,7 @@ from decanter.runtime.store.tables import (
 Item = Mapping[str, Any]
 
 TOMBSTONE_SECONDS = 3600
-"""The time that an ended subscription stays in the table. A handler runs at most 15 minutes."""
+"""The time that an ended subscription stays in the table. A handler runs for at most 15 minutes."""
 
 _LIVE = "attribute_not_exists(#left)"
 
@@ -47,13 +47,13 @@ class SubscriptionModel(Model):
     """Base class for subscriptions. `@subscription_table` completes a subclass.
 
     Attributes:
-        channel: the channel's name, or `$identity:` and an identity.
+        channel: the channel's name, or `$identity:` followed by an encoded identity.
         connection_id: the connection's id.
         connected_at: the time when the client connected, in epoch milliseconds.
         expires_at: the time after which DynamoDB may delete the row.
         identity: the client's identity.
-        info: the JSON text that others see of the client.
-        channel_info: the JSON text that others see of the client in this channel.
+        info: the JSON text that describes the client to others.
+        channel_info: the JSON text that describes the client to the other members of this channel.
         seq: the id of the client's last subscribe or unsubscribe command for this channel; 0 if
             there was none.
         identity_until: the time when the client's identity expires, in epoch seconds.

@@ -24,12 +24,12 @@ _VALUE = r"[^:\x00-\x1f\x7f]+"
 
 
 def encoded(value: str) -> str:
-    """Return the form of a value in a channel's name."""
+    """Return a value in the percent-encoded form that a channel's name contains."""
     return _ENCODED.sub(lambda found: f"%{ord(found[0]):02X}", value)
 
 
 def identity_key(identity: str) -> str:
-    """Return the hash key that finds the connections of an identity."""
+    """Return the hash key of the rows that list the connections of an identity."""
     return OF_IDENTITY + encoded(identity)
 
 
@@ -98,7 +98,7 @@ class Pattern:
 
 
 def no_match(channel: str, patterns: Iterable[str]) -> ConfigurationError:
-    """Return the error if the server names a channel that matches no declared pattern."""
+    """Return the error for a channel name from the server that matches no declared pattern."""
     return ConfigurationError(
         f"channel {channel!r} matches no declared pattern: {', '.join(patterns)}"
     )

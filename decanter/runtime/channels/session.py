@@ -1,8 +1,8 @@
-"""Handle a client's commands, and reply to them, with the tables and the application.
+"""Handle a client's commands and reply to them, using the tables and the application.
 
 A Lambda function keeps no state of a connection between two frames, and may handle several frames
-of a connection in parallel. Therefore each frame reads the connection's row once, and every later
-step is safe if other frames of the connection run in parallel (`Store`).
+of a connection in parallel. Therefore `Frame` reads the connection's row once for each frame, and
+every later step is safe if other frames of the connection are handled in parallel (`Store`).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -113,7 +113,7 @@ class Frame:
             self._app.admit()
             session = self._store.read(connection_id)
         except Exception as error:  # all commands of the frame get error replies
-            # `RateLimit` also closes a connection without a row, although it may not flood.
+            # `RateLimit` also raises `Flooding` if the connection has no row.
             if getattr(error, "closes", False) and self._store.read(connection_id) is None:
                 raise Disconnect(FORCE_RECONNECT) from error
             self._error = self._error_of(error)
@@ -125,9 +125,10 @@ class Frame:
     def _answer(self, command: Command) -> str | None:
         """Return the reply to a command.
 
-        Return None for a successful `subscribe`, which `_join_all` answers, for a `send` that
-        succeeds or has no id, and for a `connect` if the connection has ended or if another frame
-        has greeted it in the meantime.
+        Return None for:
+        - a successful `subscribe`, which `_join_all` answers;
+        - a `send` that succeeds or has no id;
+        - a `connect`, if the connection has ended or another frame has greeted it in the meantime.
         """
         self.methods.append(command.method or "?")
         try:
@@ -266,7 +267,7 @@ class Frame:
         return subscription
 
     def _check_room(self, names: Collection[str]) -> None:
-        """Raise error 106 if these names and the names in the row exceed a limit."""
+        """Raise error 106 if these names and the names in the row together exceed a limit."""
         together = {*self._session.channels, *names}
         if len(together) > MOST_CHANNELS:
             raise ReplyError(LIMIT_EXCEEDED, f"more than {MOST_CHANNELS} channels")
@@ -340,7 +341,11 @@ class Frame:
         return {}
 
     def _listener(self, name: str, channel: Channel, values: dict[str, str]) -> Member:
-        """Return the frame's client if it is subscribed or may subscribe, or raise error 103."""
+        """Return the frame's client as a member of a channel.
+
+        Raises:
+            ReplyError: code 103, if the client is not subscribed and may not subscribe.
+        """
         session = self._session
         if (member := self._store.member(name, session.connection_id)) is not None:
             return member

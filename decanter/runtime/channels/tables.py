@@ -25,10 +25,10 @@ from decanter.runtime.store.connections import IdentifiedModel, key_of, number_o
 from decanter.runtime.store.tables import ChangedError, dispatch
 
 NAMES_AT_ONCE = 20
-"""The maximum number of names in one update, because its expression may have at most 4 KB."""
+"""The maximum number of names in one update. DynamoDB limits an update's expression to 4 KB."""
 
 GREETED, CHANNELS, INFO, HANDSHAKE = "$greeted", "$channels", "$info", "$handshake"
-"""The attributes that only an app with channels has in a connection's row."""
+"""The attributes that a connection's row has only in an app with channels."""
 
 
 InParallel = Callable[[Callable[[str], Any], list[str]], Iterable[Any]]
@@ -49,7 +49,7 @@ class Tables:
         self._time_ms = memberships.time_ms
 
     def record(self, event: Mapping[str, Any], **attributes: Any) -> None:
-        """Write the row of a CONNECT event, with headers and query for the authenticate hook."""
+        """Write the row of a CONNECT event, with the headers and the query."""
         model = self.connections
         row = model.made_from(event, **attributes)
         request = {name: event.get(name) or {} for name in ("headers", "queryStringParameters")}
@@ -121,7 +121,7 @@ class Tables:
         }
 
     def greet(self, session: Session, welcome: Welcome) -> bool:
-        """Store an identity. Return False if the connection has ended or is greeted already."""
+        """Store an identity. Return False if the connection has ended or is already greeted."""
         model, identity = self.connections, welcome.identity
         if identity is not None:
             named = session._replace(identity=identity, expires_at=0)
@@ -245,7 +245,7 @@ class Tables:
             return row if row and CHANNELS in row else None
 
     def _remove_name(self, connection_id: str, channel: str, seq: int) -> None:
-        """Remove a channel's name from the row, unless a later subscribe command added it again."""
+        """Remove a channel's name from the row, unless a later subscribe command has added it."""
         names, values = {"#name": channel}, {":seq": {"N": str(seq)}}
         condition = "#channels.#name < :seq"
         removed = ["#channels.#name"]

@@ -14,11 +14,11 @@ from decanter.runtime.fanout.workers import Workers
 from decanter.runtime.recipients import BEGINNING, Connections, Page, Place, Recipient
 
 FIRST_ROWS = 200
-"""The size of the first page, which is small because the first posts wait for this page."""
+"""The number of rows in the first page, which is small because the first posts wait for it."""
 
 PAGE_ROWS = 2000
-"""The size of each later page. A page of DynamoDB's own size, 1 MB, has about five times as many
-rows. The read of such a page would delay the posts and need more memory.
+"""The number of rows in each later page. A page of DynamoDB's maximum size, 1 MB, has about five
+times as many rows. The read of such a page would delay the posts and need more memory.
 """
 
 
@@ -28,8 +28,8 @@ class Extent(NamedTuple):
     Attributes:
         most: the maximum number of recipients; None for no limit.
         segments: the number of segments into which a table with more than one page is divided. The
-            audience reads the segments one after the other. The instances of the queue's function
-            can read the remaining segments in parallel.
+            audience reads one segment after another. The instances of the queue's function can read
+            the remaining segments in parallel.
         one_segment: True to end at the end of the cursor's segment.
     """
 
@@ -47,8 +47,8 @@ class Everyone(Iterator[Recipient | None]):
     Only one page is read ahead, so at most two pages are in memory, whatever the size of the table.
     If DynamoDB throttles the read of a page or does not answer, the page is read again after a
     pause, so no page is skipped. If a later page is not read before the deadline, the iterator ends
-    early, and `cursor` is the place to continue. The iterator never waits, so the read of a page
-    does not delay posts in flight.
+    early, and another iterator can continue at `cursor`. The iterator never waits, so the read of a
+    page does not delay posts in flight.
 
     `after` is the cursor of another audience, or `BEGINNING`, and `page` is the page after it, if
     the caller has already read this page. `deadline.posts` limits the reads of pages, and

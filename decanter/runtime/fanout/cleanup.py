@@ -24,14 +24,16 @@ from decanter.runtime.transports.base import Reach
 BATCH = 25
 BATCHES_AT_ONCE = 4
 MOST_WAITING = 5_000
-"""The maximum number of rows that wait, about 1 MB. A later broadcast or sweep deletes the rest."""
+"""The maximum number of rows that wait for deletion. They take about 1 MB of memory. A later
+broadcast or sweep deletes the rest.
+"""
 
 Remove = Callable[[Recipient], Removed | None]
 """Deletes a row if a condition holds; returns None if no row was deleted."""
 
 
 class _Batch(NamedTuple):
-    """The deleted rows of a batch, and the texts of the errors of failed deletions, with counts."""
+    """The deleted rows of a batch, and the number of failed deletions for each error text."""
 
     removed: list[Removed]
     problems: Counter[str]
@@ -100,7 +102,7 @@ class Cleanup:
     def finish(self, deadline: Deadline) -> None:
         """Delete the remaining rows, and call the disconnect hooks for them, until the deadline.
 
-        If the endpoint is in doubt, keep all waiting rows. If the time is not enough, a later
+        If the endpoint is in doubt, keep all waiting rows. If there is not enough time, a later
         broadcast or sweep deletes the other rows.
         """
         said = self.count + self.kept + self.unproven

@@ -35,8 +35,8 @@ def deadline_of(
     The time limit is the remaining time of Lambda's context, but at most `most_seconds`, which is
     the time limit of the caller that waits for the response. Without a context that has the
     remaining time, the time limit is `default_seconds`. The margin is half a second or five per
-    cent of the time limit, whichever is larger. Half of the margin is for the rows, and half for
-    the response.
+    cent of the time limit, whichever is larger. Half of the margin is for the deletion of rows, and
+    half is for the response.
     """
     now = clock.monotonic()
     tell = getattr(context, "get_remaining_time_in_millis", None)

@@ -44,9 +44,10 @@ class DisconnectHooks:
     def room(self, until: float) -> int:
         """Return the number of rows that may be deleted now; 0 if no time is left for the hooks.
 
-        Before the hooks of a first row are measured, the number is 1. After that, each row is
-        estimated to take as long as the slowest row so far. Half of the remaining time is reserved
-        for the work after the hooks. After `until`, in monotonic seconds, nothing can be sent.
+        Until the time for the hooks of one row is measured, the number is 1. After that, each row
+        is estimated to take as long as the slowest row so far. Half of the remaining time is
+        reserved for the work after the hooks. After `until`, in monotonic seconds, nothing can be
+        sent.
         """
         left = until - self._clock.monotonic()
         if left <= 0:

@@ -14,7 +14,8 @@ def management_endpoint(request_context: Mapping[str, Any], settings: Settings) 
 
     The setting `management_endpoint` takes precedence over `requestContext`, which is empty for an
     event without a connection. If clients use a custom domain, @connections answers at the API's
-    own host, not at `domainName`. The name of this host needs the setting `region`.
+    own host, not at `domainName`. The setting `region` is then necessary, because this host's name
+    contains the region.
 
     Raises:
         SettingError: the settings and the event contain no endpoint, or the region is needed but

@@ -1,9 +1,9 @@
-"""Metrics of broadcasts and of the queue, in log lines that CloudWatch converts into metrics.
+"""Log lines that CloudWatch converts into metrics of broadcasts and of the queue.
 
 The lines use the Embedded Metric Format. The values are members of the line, and `_aws` lists the
 metrics (CloudWatch User Guide, "Specification: Embedded metric format"). The Lambda function
-therefore calls no API for metrics and needs no further rights. For broadcasts, CloudWatch bills six
-custom metrics in each namespace, and five more for the queue. If no namespace is set, no such line
+therefore calls no API for metrics and needs no further rights. In each namespace, CloudWatch bills
+six custom metrics for broadcasts, and five more for the queue. If no namespace is set, no such line
 is written.
 """
 
@@ -23,8 +23,8 @@ METRICS = {
 """The members of a report that become metrics, with CloudWatch's units."""
 
 QUEUE_METRICS = ("queued", "posted", "handed_on", "repeated", "dead")
-"""The queue's metrics: `queued` counts the items that broadcasts queue, and the other metrics are
-counts of the queue's function.
+"""The queue's metrics: `queued` counts the items that broadcasts queue, and the queue's function
+counts the others.
 """
 
 

@@ -54,7 +54,7 @@ class Rest(Protocol):
 
 @dataclass
 class Outbox:
-    """Sends for one event.
+    """Sends the messages of one event.
 
     Attributes:
         transport: called only to send or to close.

@@ -11,17 +11,17 @@ class Report(NamedTuple):
 
     Attributes:
         sent: connections for which API Gateway accepted the call.
-        gone: connections that do not exist, as API Gateway itself answers. A broadcast deletes
-            their rows. API Gateway gives the same answer while a `$connect` handler still runs, so
-            a send or a close may count a connection that is about to open.
+        gone: connections that do not exist, according to an answer from API Gateway itself. A
+            broadcast deletes their rows. API Gateway gives the same answer while a `$connect`
+            handler still runs, so a send or a close may count a connection that is about to open.
         pending: connections that got nothing, and whose rows are kept. A broadcast counts a
             connection that is reported gone as pending in these cases: it may be about to open, the
             answer comes from another server, too many rows wait for deletion, no time is left for
             the disconnect hooks, or a disconnect hook sends the broadcast. If ten or more
             connections are reported gone and the process has reached none yet, the endpoint may be
-            wrong. Any report then counts connections as pending that would otherwise count as gone.
-            In an app with channels, a send also skips clients that must not get messages now, and
-            counts them as pending.
+            wrong. Any report then counts as pending the connections that would otherwise count as
+            gone. In an app with channels, a send also skips clients that must not get messages now,
+            and counts them as pending.
         failed: connections that were tried without success. These connections may still be open.
             The log has the reasons.
         left_over: connections that were not tried, because the time was over or a post was refused.

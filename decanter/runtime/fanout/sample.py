@@ -60,7 +60,7 @@ class Failures:
         return kind
 
     def count(self, *, unproven: bool) -> int:
-        """Return the number of unproven failures if `unproven` is True, else of all others."""
+        """Return the number of failures with this value of `unproven`."""
         samples = self._samples.items()
         return sum(sample.count for kind, sample in samples if kind.unproven is unproven)
 

@@ -11,8 +11,8 @@ connection whose identity has expired (`identity_expires_at`) is closed. The `$d
 then deletes the row. If the handler does not run, a later sweep deletes the row.
 
 No state is stored outside the process. Each run continues at the key at which the last run of the
-process stopped. The first run of a process starts at a random key, so every row is checked at some
-time, even if no run reaches all rows. A scan reads the rows in the order of the hashes of their
+process stopped. The first run of a process starts at a random key, so every row is eventually
+checked, even if no run reaches all rows. A scan reads the rows in the order of the hashes of their
 keys. With `ExclusiveStartKey`, a scan can start after any key, even if no row has this key.
 """
 
@@ -59,12 +59,12 @@ class Sweep:
         gone: the number of gone connections, whose rows are deleted.
         closed: the number of connections that were closed because the client's identity had
             expired, or because the client had sent no connect command in an app with channels.
-        kept: the number of kept rows: the connection is open, the row is too young, @connections
-            gave another answer or none, the endpoint is in doubt, too many rows wait for deletion,
-            or no time was left for the disconnect hooks.
+        kept: the number of kept rows. A row is kept if the connection is open, the row is too
+            young, @connections gave another answer or none, the endpoint is in doubt, too many rows
+            wait for deletion, or no time is left for the disconnect hooks.
         complete: True if the run covered the whole table.
-        problem: the error that ended the run early, or the doubt that kept all rows; None if there
-            was neither, even if the time was over.
+        problem: the error that ended the run early, or the reason why no row was deleted; otherwise
+            None, even if the run ended because the time was over.
         milliseconds: the duration of the run, including the deletion of rows.
     """
 
@@ -245,7 +245,7 @@ class Sweeper:
             sweep.problem = cleanup.doubt or sweep.problem
 
     def _go_round(self, this: Survey, rows_per_second: int) -> None:
-        """Check one page after the other until the round is complete or the run has to stop."""
+        """Check one page after another until the round is complete or the run has to stop."""
         if not self._begun:
             self._begun, self._cursor = True, self._anywhere()
         from_the_top = self._cursor == BEGINNING
@@ -280,5 +280,5 @@ class Sweeper:
 
 
 def _any_key() -> str:
-    """Return a random string with the form of a connection id."""
+    """Return a random string in the form of a connection id."""
     return base64.urlsafe_b64encode(os.urandom(11)).decode()

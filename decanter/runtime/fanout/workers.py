@@ -56,7 +56,7 @@ class Workers:
             raise OutOfTimeError from None
 
     def ended(self, begun: "Iterable[Future[T]]", until: float) -> list["Future[T]"]:
-        """Wait for pieces of work. Return those that ended in time, and start no others."""
+        """Wait for futures. Return those that ended in time. Cancel those that have not begun."""
         ended, unfinished = wait(begun, timeout=self._left(until))
         for future in unfinished:
             future.cancel()

@@ -5,9 +5,9 @@
 Any page can open a WebSocket to any server from a user's browser, with the user's cookies and
 address. The header `Origin` names the page's origin (RFC 6454, RFC 6455 section 10.2). The variable
 `DECANTER_ALLOWED_ORIGINS` lists the allowed origins, separated by commas, such as
-`https://example.com,http://127.0.0.1:8000`. The hook compares the scheme, the host and the port.
-An omitted port means the scheme's default port. An origin with a longer host, another port, or
-`http` instead of `https` is therefore another origin.
+`https://example.com,http://127.0.0.1:8000`. The hook compares the scheme, the host and the port. An
+omitted port means the scheme's default port. A longer host, another port, or `http` instead of
+`https` therefore makes a different origin.
 
 Sandboxed frames, files and some redirects send `null`, which is refused unless the variable lists
 `null`. Clients without an `Origin` header are accepted, because they are not browsers and could
@@ -50,7 +50,7 @@ class Origin(NamedTuple):
 class AllowedOrigins:
     """Refuses pages whose origin is not allowed, with status 403.
 
-    The hook reads the variable at the first handshake. If the variable is not set or empty, every
+    The hook reads the variable at the first handshake. If the variable is empty or not set, every
     page may connect, and each process logs one line about this.
     """
 
@@ -87,7 +87,7 @@ class AllowedOrigins:
 
 
 def parse(text: str) -> Origin | None:
-    """Return the parsed origin; None if the text is not an origin, such as a URL with a path."""
+    """Return the parsed origin; None for any other text, such as a URL with a path."""
     match = _ORIGIN.fullmatch(text)
     if match is None:
         return None

@@ -41,7 +41,7 @@ MOST_PER_SECOND = 1000
 MOST_AHEAD = 100_000
 
 BURST_MS = 1000
-"""The milliseconds that a connection may be ahead of its allowed rate: a burst of one second."""
+"""The milliseconds by which a connection may be ahead of its allowed rate in a burst."""
 
 SKEW_MS = 60_000
 """The milliseconds by which the clocks of two processes may differ. A `free_at` is ignored if it is
@@ -103,8 +103,8 @@ class _Limits(NamedTuple):
 
     Attributes:
         per_second: the number of messages per second, and the largest burst.
-        close_after: the number of messages ahead of this rate; the next message closes the
-            connection. None to close no connection.
+        close_after: the number of messages by which a connection may be ahead of this rate. The
+            next message closes the connection. None to close no connection.
     """
 
     per_second: int
@@ -142,7 +142,7 @@ class RateLimit:
 
         Raises:
             RateLimited: the connection has to wait.
-            Flooding: the connection did not wait, or it has no row; it is closed.
+            Flooding: the connection did not wait or has no row, and is closed.
             SettingError: a variable is invalid, or only `CLOSE_VARIABLE` is set.
         """
         limits = self.__decanter_settings__()

@@ -14,7 +14,7 @@ after `decanter.token`, as in `new WebSocket(url, ["decanter.token", token])`. T
 uses the subprotocol `decanter.token`, unless another hook selects a subprotocol. The token can also
 be the query parameter `token`. Such a token should be short-lived, because URLs are stored in more
 places than headers. In an app with channels, the token is in the client's connect command. The
-other members of a channel see the claim `info`. The claim `channels` has the channels that the
+other members of a channel see the claim `info`. The claim `channels` lists the channels that the
 server subscribes the client to. A subscription token has the claim `channel`, and is valid only for
 this channel. The secret or the key determines the algorithm. The token cannot choose the algorithm.
 A token must have `iss`, `aud`, `exp` and `sub`. The claim `sub` is the identity.
@@ -46,7 +46,9 @@ STALE_SECONDS = 86_400
 """The maximum age of a key set that is used because no newer one can be read."""
 
 PAUSE_SECONDS = 30
-"""The pause between two fetches. Without it, each token with an invented key id causes a fetch."""
+"""The pause between two fetches. Without it, each token with an invented key id would cause a
+fetch.
+"""
 
 SHORT_PAUSE_SECONDS = 2
 """The pause while no key set is valid. Clients are refused during this pause."""
@@ -311,7 +313,7 @@ def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
 
 
 def _channels(claims: Mapping[str, Any]) -> list[str]:
-    """Return the channels that a token names. Check that they are names."""
+    """Return the channels that a token names. Refuse a token if they are not names."""
     names = claims.get("channels", [])
     if not isinstance(names, list) or not all(
         isinstance(it, str) and "{" not in it for it in names

@@ -1,1 +1,1 @@
-"""Send from any Lambda function of an app, even without an event of a connection."""
+"""Send messages from any Lambda function of an app, even without an event of a connection."""

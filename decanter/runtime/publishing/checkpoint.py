@@ -42,7 +42,7 @@ class Jobs(Protocol):
     def write(
         self, job_id: str, owner: str, state: Mapping[str, Any], now_ms: int, before: Sequence[str]
     ) -> bool:
-        """Write a row if `before` contains its current owner, or is empty and there is no row."""
+        """Write a row if its owner is in `before`, or if `before` is empty and there is no row."""
         ...
 
 
@@ -54,13 +54,13 @@ class State:
         cursor: the place where the posts continue; None if no connection is left.
         unended: the connections before the cursor whose posts have not ended.
         again: the connections that need another attempt.
-        flushes: how many items with connections to retry went to the queue or to the dead-letter
-            queue.
-        until: the time when the last run must have ended, in epoch milliseconds; 0 if there is none
-            or if it has given the row back.
+        flushes: the number of items with connections to retry that were sent to the queue or to the
+            dead-letter queue.
+        until: the time when the last run must have ended, in epoch milliseconds; 0 if there was no
+            run, or if the last run has released the row.
         done: True if nothing is left.
         posted: the number of posts that API Gateway accepted.
-        gone: the number of connections that do not exist, as API Gateway answers.
+        gone: the number of connections that do not exist, according to API Gateway.
         failed: the number of posts for which a retry does not help.
         repeated: the maximum number of duplicate frames that clients get.
         unsure: how many posts of the next run may be duplicates, in addition to the posts to

@@ -33,8 +33,8 @@ def publish_route(router: Sends) -> Blueprint:
 
     With a queue, the status is 202 and the body `{"queued": id}`. Without a queue, the status is
     200 and the body is the report. The answer to an order (`orders`) has the body `{}`. If the body
-    of the request is not a valid message, or if the message needs a missing queue, the status is
-    400.
+    of the request is not a valid message, or if the message needs a queue and there is none, the
+    status is 400.
     """
     if not hasattr(router, "outboxes"):
         raise DeclarationError(f"publish_route({name_of(router)}): give the app's Router")

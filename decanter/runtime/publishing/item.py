@@ -44,7 +44,7 @@ class Item(NamedTuple):
         cursor: the place where the work starts: a cursor of the table, or the index of a connection
             in `ids`.
         part: the name of this part of the job; empty before the job is split.
-        attempt: the number of this retry by a delayed item; 0 for any other item.
+        attempt: the number of the retry, if the item was delayed for a retry; otherwise 0.
         hops: the number of times that the queue's function has queued this item again.
         key: the idempotency key; None if there is no key.
         channel: the channel whose members get the frame; empty for no channel.
@@ -90,7 +90,7 @@ class Item(NamedTuple):
     def of(cls, body: str, message_id: str) -> "Item":
         """Read a message of the queue.
 
-        If the message has no job's id and no idempotency key, `message_id` becomes the job's id.
+        If the message has no job id and no idempotency key, `message_id` becomes the job's id.
 
         Raises:
             PoisonError: the message is not an item.

@@ -31,8 +31,8 @@ def is_order(body: str) -> bool:
 def give(body: str, message_id: str, outbox: Outbox, queue: Callable[[Item], object]) -> None:
     """Run an order. `queue` is called with each publication of a `broadcast`.
 
-    The ids of these jobs begin with `message_id`, so a message that SQS delivers twice starts no
-    second publication.
+    The job ids of the publications begin with `message_id`, so a message that SQS delivers twice
+    starts no second publication.
 
     Raises:
         PoisonError: the order is invalid, or no declared pattern matches the channel.

@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 SECONDS = "900"
-"""The time limit of a message, unless `DECANTER_DEADLINE_SECONDS` is set."""
+"""The time limit for sending a message, in seconds, unless `DECANTER_DEADLINE_SECONDS` is set."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from decanter.runtime.recipients import Connections, Recipient, Removed
 from decanter.runtime.transports.base import Delivery, Outcome, Result, Transport
 
 MOST_AGAIN = 500
-"""If a row has this many connections to retry, or more, they go to a new item."""
+"""If a row has this many connections to retry, or more, they are moved to a new item."""
 
 
 class Source(Protocol):
-    """The connections of a part. `__next__` returns None while the next one is not known yet.
+    """The connections of a part. `__next__` returns None until the next connection is known.
 
     Attributes:
         cursor: the place where another source continues; None if no connection is left.
@@ -56,8 +56,7 @@ class Listed:
 class Part:
     """Posts to the connections of a source, and updates the checkpoint.
 
-    `unsure` is the number of the next posts that may be duplicates; the state's `repeated` includes
-    these posts.
+    The next `unsure` posts may be duplicates. The state's `repeated` includes these posts.
     """
 
     source: Source

@@ -1,4 +1,4 @@
-"""The publisher sends from Lambda functions without an event of a connection.
+"""The publisher sends messages from Lambda functions without an event of a connection.
 
 Such functions are HTTP routes, pure Lambda functions, and the functions for schedules, queues and
 streams.
@@ -114,8 +114,8 @@ class Publisher:
         """Return an outbox for a Lambda function without an event of a connection.
 
         The time limit comes from the context, or from the settings if there is no context. The
-        context can also be an object that has it as `context`, such as an event of Chalice. In a
-        disconnect hook, the outbox is that of the event, which then deletes no rows.
+        argument can also be an object with an attribute `context`, such as an event of Chalice. In
+        a disconnect hook, this method returns the event's own outbox, which then deletes no rows.
         """
         if outbox := cast("Outbox | None", getattr(self._telling, "outbox", None)):
             return outbox

@@ -102,7 +102,7 @@ class Sender:
     """Puts items into the router's queue, as `fanout.outbox.Rest` requires.
 
     Attributes:
-        share: the number of posts that each instance of the queue's Lambda function may start in a
+        share: the number of posts that each instance of the queue's Lambda function may start per
             second.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Send to SQS with botocore's client, which is created at the first use."""
+"""Send messages to SQS with botocore's client, which is created at the first use."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -42,7 +42,7 @@ class Sqs:
         self._client = None
 
     def __call__(self, url: str, body: str, delay_seconds: int = 0) -> None:
-        """Send a message with an ASCII text."""
+        """Send a message that contains only ASCII characters."""
         if len(body) > MOST_BYTES:
             raise TooLarge(len(body), MOST_BYTES)
         delay = {"DelaySeconds": delay_seconds} if delay_seconds else {}

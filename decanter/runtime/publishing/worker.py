@@ -27,7 +27,7 @@ from decanter.runtime.publishing.run import TOTALS, Run, Tools
 from decanter.runtime.recipients import BEGINNING, Page, Place
 
 UNSPLIT = "all"
-"""The name of the part, if a job is not split."""
+"""The name of the only part of a job that is not split."""
 
 
 class Worker:
@@ -115,7 +115,7 @@ class Worker:
         """Return True if an item for every connection, from the table's beginning, must be split.
 
         It must be split if the table is busy, or if the table has several pages and the job has not
-        begun unsplit.
+        begun as a single part.
         """
         if not _begins(item):
             return False

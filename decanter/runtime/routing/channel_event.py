@@ -74,8 +74,9 @@ class ChannelEvent:
     def admit(self) -> None:
         """Run the message hooks for the frame, and the handlers of their exceptions.
 
-        The commands of a refused frame do not run. They get the status of the handler's response if
-        it is 400 or more, and otherwise the error for the hook's exception.
+        The commands of a refused frame do not run. Each gets an error reply with the status of the
+        handler's response, if this status is 400 or more. Otherwise it gets the error for the
+        hook's exception.
         """
         try:
             run_hooks(self._router.message_hooks, self._request)
@@ -109,7 +110,7 @@ class ChannelEvent:
         )
 
     def _handshake(self, session: Session) -> Handshake:
-        """Return the client's handshake, without headers and query after the connect command."""
+        """Return the client's handshake. After the connect command, headers and query are empty."""
         request = json.loads(session.handshake) if session.handshake else {}
         return Handshake({**request, "requestContext": self._request.event["requestContext"]})
 

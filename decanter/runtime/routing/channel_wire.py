@@ -151,7 +151,7 @@ class ChannelWire(Wire):
         return codec.disconnect(Disconnect(CONNECTION_EXPIRED if greeted else STALE)).encode()
 
     def publication(self, channel: str, data: Any) -> str:
-        """Return the push of a server's publication. Raise ConfigurationError as `find` does."""
+        """Return the push of a publication by the server. Raise ConfigurationError like `find`."""
         self.find(channel)
         return codec.publication(channel, codec.text_of(data))
 
@@ -181,7 +181,7 @@ class ChannelWire(Wire):
         return name
 
     def subscribe(self, identity: str, channel: str, outbox: Outbox) -> Report:
-        """Subscribe all connections of an identity, and notify their clients."""
+        """Subscribe all connections of an identity to a channel, and notify their clients."""
         declared, joined = self.find(channel), list[Member]()
         for each in self._connections_of(identity):
             session = self.tables.read(each.connection_id)
@@ -225,7 +225,7 @@ class ChannelWire(Wire):
         return errors
 
     def tell(self, channel: str, kind: str, member: Member, outbox: Outbox) -> None:
-        """Announce a join or a leave to a channel's members, if they are fewer than 100."""
+        """Announce a join or a leave to a channel's members, if there are fewer than 100."""
         members = [each.connection_id for each in islice(self.tables.members(channel), MOST_TOLD)]
         if members and len(members) < MOST_TOLD:
             outbox.send(members, codec.push(kind, {"info": member.as_seen()}, channel))
@@ -233,8 +233,8 @@ class ChannelWire(Wire):
     def statistics(self, channel: str) -> dict[str, int]:
         """Return the numbers of clients and users in a channel.
 
-        The numbers of a channel with 100 members or more are cached for 5 seconds. A smaller
-        channel is counted at every call, which usually takes one query.
+        The numbers of a channel with 100 members or more are cached for 5 seconds. The members of a
+        smaller channel are counted at every call, which usually takes one query.
         """
         now = self._clock.monotonic()
         at, counts = self._statistics.get(channel, (0.0, {}))

@@ -123,7 +123,7 @@ class Hello:
             channels.
         data: the JSON value in the client's connect command; None without a value.
         identity: the client's identity; None for an anonymous client.
-        info: the JSON value that other members of a channel see of the client.
+        info: the JSON value that describes the client to the other members of a channel.
         expires_at: the time when the identity expires, in epoch seconds; None if it never expires.
         reply: the JSON value in the reply to the client's connect command.
         subscriptions: the channels that the server subscribes the client to, as names or patterns,
@@ -144,7 +144,7 @@ class Hello:
         """Subscribe the client to a channel, without a call of the channel's function.
 
         `channel` is a name, or a pattern such as `user:{identity}`. `values` are the values of the
-        pattern's variables, except `identity`, which is added.
+        pattern's variables, except `identity`, which is added automatically.
         """
         self.subscriptions.append((channel, values))
 
@@ -237,8 +237,8 @@ class Disconnection(ConnectionEvent):
 
     Attributes:
         event: the `$disconnect` event, or the event whose broadcast, send or close found that the
-            connection is gone. Elsewhere, as in a sweep, its `requestContext` is empty.
-        connection_id: the id of the ended connection, which may differ from the event's.
+            connection is gone. In other cases, such as a sweep, its `requestContext` is empty.
+        connection_id: the id of the ended connection, which may differ from the id in the event.
         connected_at: the time when the client connected, in epoch milliseconds; 0 if the row does
             not have this time.
         code: the WebSocket close code, 1006 without a close frame; None if there was no

@@ -75,7 +75,10 @@ def _uses(router: Routes, connecting: list[Any]) -> dict[str, Any]:
 
 
 def _settings(hooks: Mapping[str, list[Any]]) -> dict[str, list[list[str]]]:
-    """Return the groups of variables for each function's hooks. A stage sets one of each group."""
+    """Return the groups of variables for each function's hooks.
+
+    A stage must set one variable of each group.
+    """
     groups = {
         function: [[*group] for hook in each for group in getattr(hook, "settings", ())]
         for function, each in hooks.items()

@@ -81,8 +81,8 @@ class Router(Sending):
     def handle(self, event: Any, context: object = None) -> Response:
         """Handle a `$connect`, message or `$disconnect` event.
 
-        The event contains its own `eventType`, so all three handlers call this method. `event` is
-        Chalice's `WebsocketEvent`, or API Gateway's event as a dict with Lambda's `context`.
+        The event contains its own `eventType`, so all three handlers can call this method. `event`
+        is Chalice's `WebsocketEvent`, or API Gateway's event as a dict with Lambda's `context`.
 
         Raises:
             TypeError: the event is not an event of a WebSocket API.
@@ -107,7 +107,7 @@ class Router(Sending):
         connection table must be an `IdentifiedModel`, which stores both values.
 
         Raises:
-            DeclarationError: an authenticate hook exists already, the table stores no identity, or
+            DeclarationError: an authenticate hook already exists, the table stores no identity, or
                 the declaration is too late.
         """
         self._check("authenticate hook", hook, "hello")
@@ -182,7 +182,7 @@ class Router(Sending):
         return bool(self.disconnect_hooks or (self.wire and self.wire.channels.announce))
 
     def _message(self, event: Event, context: object) -> Response:
-        """Handle a message by a route, or by `ChannelWire.run` in an app with channels."""
+        """Handle a message with a route, or with `ChannelWire.run` in an app with channels."""
         line = self._begin(event)
         try:
             request = Request(event, context, self.outboxes.of(event, context))

@@ -203,9 +203,9 @@ class Routes:
         """Declare the handler of an exception: `function(request, error)`.
 
         The exception may come from a route, its middleware, the selection of the route or a message
-        hook. If several handlers match, the handler for the most derived class is called. Its
-        return value is treated like the return value of a route. If it raises a MessageError, the
-        client gets this error.
+        hook. If several handlers match, the handler for the most derived class is called. The
+        handler's return value is treated like the return value of a route. If the handler raises a
+        MessageError, the client gets this error.
 
         Raises:
             DeclarationError: this type of exception already has a handler, or the declaration is
@@ -225,14 +225,14 @@ class Routes:
     def include(self, routes: "Routes") -> None:
         """Add another module's declarations.
 
-        Middleware of that module applies only to its own routes.
+        Middleware of that module applies only to that module's routes.
 
         Raises:
             DeclarationError: the argument is not a `Routes` object, a route is declared twice, an
                 exception has two handlers, or the declaration is too late.
         """
         is_module = isinstance(routes, Routes)
-        # A router would keep its authenticate hook and its channels.
+        # The authenticate hook and the channels of a router would not be included.
         if not is_module or routes is self or hasattr(routes, "authenticate"):
             raise DeclarationError(
                 f"router.include({name_of(routes)}): include the Routes object of a module, as in "

@@ -34,7 +34,7 @@ _PIECE = re.compile(
 Path = tuple[str, ...]
 
 MAX_ROUTE_KEY = 1000
-"""The text of an array is cut when it exceeds this length, because no route key is so long."""
+"""The text of an array is cut when it exceeds this length, because no route key is longer."""
 
 
 class SelectionExpression(NamedTuple):

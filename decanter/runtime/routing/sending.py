@@ -153,12 +153,14 @@ class Sending(Routes):
     def sweep(self, context: object = None) -> dict[str, Any]:
         """Delete rows of gone connections, and close connections with an expired identity.
 
-        In an app with channels, this method also closes connections without a connect command. Call
-        it from a scheduled function with the name `sweep`, because the function's rights depend on
-        this name. With Lambda's `context`, the sweep ends before the Lambda function's timeout.
+        In an app with channels, this method also closes connections whose clients have sent no
+        connect command. Call it from a scheduled function with the name `sweep`, because the
+        function's rights depend on this name. With Lambda's `context`, the sweep ends before the
+        Lambda function's timeout.
 
         Returns:
-            The fields of the log line. A DecanterError is not raised, but is the field `problem`.
+            The fields of the log line. A DecanterError is not raised, but the field `problem`
+            contains its text.
         """
         return self._sweeper.run(context)
 
@@ -177,12 +179,13 @@ class Sending(Routes):
         connections, and the queue's function posts to all other connections.
 
         Args:
-            frame: without channels, a string is sent unchanged, anything else as its JSON text.
-                With channels, the frame becomes the JSON `data` of a `message` push.
+            frame: without channels, a string is sent unchanged, and anything else is sent as its
+                JSON text. With channels, the frame becomes the JSON `data` of a `message` push.
             after: the cursor of an incomplete report; the broadcast continues there.
             exclude: one connection id or several to exclude.
             context: Lambda's context, or Chalice's event. With a context, the broadcast ends before
-                the Lambda function's timeout, otherwise after `DECANTER_DEADLINE_SECONDS`.
+                the Lambda function's timeout. Without a context, it ends after
+                `DECANTER_DEADLINE_SECONDS`.
             durable: True to give the whole broadcast to the queue, and post nothing here.
 
         Raises:

@@ -111,7 +111,7 @@ class ConnectionModel(Model):
     def remove_if_older(cls, connection_id: str, than_ms: int) -> Removed | None:
         """Delete the row and return it; None if there is no row from before `than_ms`.
 
-        A row without `connected_at` counts as old: `record` always writes this attribute.
+        A row without `connected_at` counts as old, because `record` always writes this attribute.
         """
         older = (cls.connected_at < than_ms) | cls.connected_at.does_not_exist()
         return cls._remove(connection_id, older)
@@ -288,7 +288,7 @@ def _actions(model: type[ConnectionModel]) -> dict[str, list[str]]:
 
 
 def _table(model: type[ConnectionModel]) -> TableConnection:
-    """Return PynamoDB's lower layer.
+    """Return PynamoDB's lower-level connection to the table.
 
     A read of a plain row takes a tenth of the time of a read into a model's instance.
     """
@@ -304,7 +304,7 @@ def key_of(model: type[ConnectionModel]) -> str:
 def _own_attributes(model: type[ConnectionModel], row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the application's attributes of a row, without unreadable attributes.
 
-    An instance of the model would fail at the first unreadable attribute.
+    The creation of an instance of the model would fail at the first unreadable attribute.
     """
     ours = (key_of(model), *(model.connected_at.attr_name, model.expires_at.attr_name))
     own: dict[str, Any] = {}

@@ -52,7 +52,7 @@ def schema(model: type[Model]) -> dict[str, Any]:
 
 
 def _key(model: type[Model], owner: str, parts: Iterable[Any]) -> list[str]:
-    """Return a key's attributes, the hash key first: PynamoDB sorts attributes by name."""
+    """Return a key's attributes, with the hash key first. PynamoDB returns them sorted by name."""
     found = sorted((it["KeyType"], it["AttributeName"]) for it in parts)
     if [kind for kind, _ in found] not in (["HASH"], ["HASH", "RANGE"]):
         raise _error(model, f"{owner} needs one hash key, and at most one range key")

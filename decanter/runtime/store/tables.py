@@ -87,8 +87,8 @@ class Billing(NamedTuple):
 class TableMeta:
     """A model's `Meta`, which reads the environment each time PynamoDB needs the table's name.
 
-    PynamoDB's own timeouts, 15 s to connect and 30 s to read, are too long for API Gateway's 29 s.
-    PynamoDB's `create_table` reads the billing mode and the capacities.
+    PynamoDB's default timeouts, 15 s to connect and 30 s to read, are too long for API Gateway's
+    limit of 29 s. PynamoDB's `create_table` reads the billing mode and the capacities.
 
     Attributes:
         variable: the environment variable with the table's name.
@@ -219,8 +219,8 @@ def table(
 ) -> Callable[[M], M]:
     """Declare a model's table. Each use reads the table's name from an environment variable.
 
-    The billing may be in the model's `Meta` instead. By default, the table is on demand. If only
-    capacities are given, the deployment decides if the table is provisioned.
+    The model's `Meta` can set the billing instead of the arguments. By default, the table is on
+    demand. If only capacities are given, the deployment decides whether the table is provisioned.
 
     Args:
         env: the environment variable with the table's name.

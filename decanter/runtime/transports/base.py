@@ -7,7 +7,7 @@ pause after a refusal, and once if a kept connection was dead. A post that timed
 arrived, so a recipient can get duplicates.
 
 A connection counts as gone only if the answer has an error type of API Gateway. A proxy or another
-server can also answer 400, 404 or 410, but without such a type. This answer does not prove that the
+server can also answer 400, 404 or 410, but without such a type. Its answer does not prove that the
 connection is gone.
 """
 
@@ -33,7 +33,7 @@ MANY_GONE = 10
 
 
 class Result(Enum):
-    """The kind of an outcome of a call."""
+    """The kind of outcome of a call."""
 
     OK = "ok"
     """API Gateway accepted the call."""
@@ -189,7 +189,7 @@ class Delivery(NamedTuple):
 
 @dataclass(slots=True)
 class Reach:
-    """The facts that a process knows about an endpoint. All transports to the endpoint share them.
+    """The facts about an endpoint that a process has learned, shared by all its transports.
 
     Attributes:
         endpoint: the URL of @connections, with the stage.
@@ -227,8 +227,9 @@ class Reach:
 class Transport(Protocol):
     """A transport to @connections. A process can keep it between events.
 
-    POST sends a text message, and GET asks if a connection exists. DELETE closes a connection, and
-    then the connection's `$disconnect` handler runs. Deadlines are seconds on the monotonic clock.
+    POST sends a text message, and GET checks whether a connection exists. DELETE closes a
+    connection, and then the connection's `$disconnect` handler runs. Deadlines are seconds on the
+    monotonic clock.
 
     Attributes:
         reach: the facts about the endpoint, which successful calls and a handover update.

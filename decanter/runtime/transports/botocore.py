@@ -1,8 +1,8 @@
 """The simple transport: botocore's own client in a limited pool of threads.
 
-botocore's own retries are off, because they do not know the deadline. A post has at most three
-attempts before the deadline. The rate limit starts as in the fast transport, but does not fall
-(`Rate`). While posts are throttled, fewer posts are in flight instead (`Pace`).
+botocore's own retries are off, because they ignore the deadline. A post has at most three attempts
+before the deadline. The rate limit starts at the same value as in the fast transport, but does not
+fall (`Rate`). While posts are throttled, fewer posts are in flight instead (`Pace`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +52,7 @@ class Rate:
         self._lock = Lock()
 
     def wait(self, until: float) -> bool:
-        """Wait until a post may start. Return False if that is not before `until`."""
+        """Wait until a post may start. Return False if no post may start before `until`."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -67,7 +67,7 @@ class Rate:
 
 
 class Pace:
-    """The limit of posts in flight: halved after a throttled post, raised by one after any other.
+    """The limit of posts in flight. It halves after a throttled post, and rises by one otherwise.
 
     One slow client therefore does not slow down the other posts for long, and an account at its
     quota does not get more load.

@@ -15,8 +15,8 @@ RECOVERY = 1.25
 class TokenBucket:
     """Gives one token for each post, at a limited rate. Tokens are saved for a tenth of a second.
 
-    A small Lambda function runs in time slices. The saved tokens are for the posts that it could
-    not send while it had no processor.
+    A small Lambda function runs in time slices. The saved tokens are for the posts that the
+    function could not send between its time slices.
 
     If only a few posts are throttled, their clients read slowly, and the posts are retried. If a
     fifth or more of the answers in a window are 429, the account has used its quota. The rate then
@@ -26,9 +26,9 @@ class TokenBucket:
 
     The instances of a queue's function share a rate limit that they must never exceed together.
     Their buckets are strict: in any second, they give no more tokens than the initial rate allows.
-    For this, they also count the posts of the last second, because posts with saved tokens, or with
-    tokens that are used late, could exceed the rate in a single second. They start with a negative
-    number of tokens, because another process may have used saved tokens just before.
+    To ensure this, they also count the posts of the last second, because posts with saved tokens,
+    or with tokens that are used late, could exceed the rate in a single second. They start with a
+    negative number of tokens, because another process may have used saved tokens just before.
 
     Attributes:
         rate: the current limit, in posts per second.
@@ -56,7 +56,7 @@ class TokenBucket:
         return cls(settings.posts_per_second, now, is_strict=settings.shares_pace)
 
     def fill(self, now: float) -> None:
-        """Add the tokens since the last call."""
+        """Add the tokens that have become available since the last call."""
         self._count(now)
         slowed = self.rate < self._most
         room = max(1.0, 0.0 if slowed else self.rate * SAVED_SECONDS)
@@ -82,7 +82,7 @@ class TokenBucket:
         return now + (1 - self.tokens) / self.rate
 
     def learn(self, sent_at: float, now: float, *, throttled: bool = False) -> None:
-        """Adapt to the answer of a post, a 429 if `throttled`. Times are monotonic seconds."""
+        """Adapt to the answer to a post; `throttled` means a 429. Times are monotonic seconds."""
         if sent_at < self._fell:
             return
         if throttled:

@@ -102,7 +102,7 @@ class Backlog:
         return self._later[0][0] if self._later else inf
 
     def ready_at(self, now: float) -> float:
-        """Return the time of the next call of `first` and `again`, after both returned no post."""
+        """Return the time of the next call of `first` and `again`, after both returned None."""
         return min(self.due, now + WAIT_SECONDS) if self._waits else self.due
 
     def take_no_more(self) -> None:
@@ -140,5 +140,5 @@ class Backlog:
         heapq.heappush(self._later, (due, next(self._tickets), post))
 
     def unsent(self) -> Iterator[Post]:
-        """Return an iterator of the posts that still wait for a retry."""
+        """Return an iterator over the posts that still wait for a retry."""
         return chain(self._at_once, (post for _, _, post in self._later))

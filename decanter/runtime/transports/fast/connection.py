@@ -1,4 +1,4 @@
-"""A non-blocking connection to the endpoint, TCP or TLS."""
+"""A non-blocking connection to the endpoint, over TCP or TLS."""
 
 import errno
 import os

@@ -81,7 +81,7 @@ def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
     """Return the answer in a buffer; None if the answer is incomplete.
 
     The buffer has all bytes received since the request was sent. `ended` is True if the peer sends
-    no more.
+    no more bytes.
 
     Raises:
         BadAnswerError: the answer is invalid or too large, or ended before it was complete.
@@ -121,7 +121,7 @@ def _answer(data: bytes, start: int, end: int, status: int, *, ended: bool) -> A
 
 
 def _field(head: bytes, lower: bytes, name: bytes) -> bytes:
-    """Return a field's value, or b"". `name` includes the line break before it and its colon."""
+    """Return a field's value, or b"". `name` includes the preceding line break and the colon."""
     start = lower.find(name)
     if start < 0:
         return b""

@@ -46,7 +46,7 @@ class Fanout:
 
     Attributes:
         doubted: the posts that may have failed because of the fast transport itself. After the
-            first of them, no further recipient is taken. None to yield such posts like others.
+            first of them, no further recipient is taken. None to handle such posts like others.
     """
 
     def __init__(
@@ -118,8 +118,8 @@ class Fanout:
     def _begin(self, now: float) -> float:
         """Start as many posts as the limits allow. Return the time when the next post may start.
 
-        A run without a post in flight may start one even if the pool has no room. So a nested run
-        may open one connection above the limit of the pool, if the outer run uses all connections.
+        A run without a post in flight may start one even if the pool has no room. A nested run may
+        therefore exceed the pool's limit by one connection if the outer run uses all connections.
         """
         self._bucket.fill(now)
         while not self._flying or self._pool.has_room(may_open=self._spare):

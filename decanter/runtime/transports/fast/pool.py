@@ -24,7 +24,7 @@ RESOLVED_MS = 60_000
 class Pool:
     """Opens connections on demand, and keeps them between broadcasts.
 
-    At `most` connections, `has_room` is False unless one is idle.
+    If there are `most` connections and none is idle, `has_room` returns False.
     """
 
     def __init__(
@@ -159,8 +159,8 @@ def _addresses(host: str, port: int) -> Iterable[Address]:
 def _epoll_of(selector: BaseSelector) -> "select.epoll | None":
     """Return a second epoll object for the selector's epoll, or None without epoll.
 
-    The caller closes this object. A direct poll takes half the time: the selector creates an
-    object for each ready descriptor, and the loop has very many of these descriptors.
+    The caller closes this object. A direct poll takes half the time: the selector creates an object
+    for each of the many ready descriptors.
     """
     if isinstance(selector, EpollSelector):
         return select.epoll.fromfd(os.dup(selector.fileno()))

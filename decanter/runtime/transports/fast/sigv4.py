@@ -33,10 +33,10 @@ class Credentials(NamedTuple):
 
 
 class SignedRequests:
-    """Requests to any connection, with one method, one body and one time of the signature.
+    """Requests to any connection, with one method, one body and one signature time.
 
-    This time is `moment_ms`, in epoch milliseconds. API Gateway accepts the requests for five
-    minutes after it. Like botocore, this class does not sign the trace id of the event.
+    The signature time is `moment_ms`, in epoch milliseconds. API Gateway accepts the requests for
+    five minutes after it. Like botocore, this class does not sign the trace id of the event.
     """
 
     def __init__(

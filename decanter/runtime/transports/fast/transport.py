@@ -1,9 +1,9 @@
 """The fast transport: one thread, one selector, non-blocking sockets.
 
-A post needs little more processor time than the signature, TLS and the kernel. The module `sigv4`
-creates the requests, mostly from parts that are the same for all of them, and `http1` reads the
-answers. The module `loop` serves all ready connections (`pool`, `connection`) within the rate limit
-(`transports/throttle`). The page docs/explanation/performance.md has the figures.
+A post needs little more processor time than the signature, TLS and the kernel take. The module
+`sigv4` creates the requests, mostly from parts that are the same for all of them, and `http1` reads
+the answers. The module `loop` serves all ready connections (`pool`, `connection`) within the rate
+limit (`transports/throttle`). The page docs/explanation/performance.md has the figures.
 """
 
 import os
@@ -151,7 +151,7 @@ class FastTransport:
         recipients: Iterator[Recipient | None],
         until: float,
     ) -> Iterator[Delivery]:
-        """Make the calls of the doubted posts and the calls for the other recipients."""
+        """Make the calls for the doubted posts and for the other recipients."""
         again = {id(post.recipient): post for post in doubted}
         rest = chain([post.recipient for post in doubted], recipients)
         for delivery in self._plain.call_all(method, rest, data, until):
