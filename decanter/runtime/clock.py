@@ -30,7 +30,7 @@ class Clock:
         return int((time.time() + Clock.ahead) * 1000)
 
     monotonic = staticmethod(time.monotonic)
-    """Return the seconds of the monotonic clock, for deadlines. `ahead` does not affect them."""
+    """Return the monotonic clock's time in seconds, for deadlines. `ahead` does not affect it."""
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""

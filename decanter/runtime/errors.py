@@ -331,7 +331,7 @@ class Flooding(RateLimited):
 
 
 class Internal(MessageError):
-    """A server error. The error's log line has the request's id."""
+    """A server error. The error's log line contains the request's id."""
 
     code = "internal"
     status = 500

@@ -1,9 +1,9 @@
 """Pause Python's garbage collector while many objects are created.
 
-A cold start imports modules and creates botocore's client, which makes about 100,000 objects. A
-large JSON message can become 40,000 objects. Without a pause, the collector scans the new objects
-every few hundred allocations, and sometimes all objects. The scans take an eighth of a cold start,
-and three quarters of the time to parse such a message.
+A cold start imports modules and creates botocore's client. Together, these steps create about
+100,000 objects. A large JSON message can become 40,000 objects. Without a pause, the collector
+scans the new objects every few hundred allocations, and sometimes all objects. The scans take an
+eighth of a cold start, and three quarters of the time to parse such a message.
 """
 
 import gc
@@ -51,7 +51,7 @@ class _Pauses:
             gc.unfreeze()
 
     def after_fork(self) -> None:
-        """End the pauses: the other threads that began them are not in this process."""
+        """End the pauses, because the threads that began them are not in this process."""
         self._lock = Lock()
         if self._count and self._enabled:
             gc.enable()

@@ -53,9 +53,9 @@ def directive(
 ) -> dict[str, Any]:
     """Return the `_aws` member, which makes CloudWatch convert a line's members into metrics.
 
-    `metrics` has the names and units of the metrics. `dimensions` are the members that distinguish
-    these metrics from other metrics with the same names. `namespace` is CloudWatch's namespace, one
-    for each stage. `now_ms` is in epoch milliseconds.
+    `metrics` contains the names and units of the metrics. `dimensions` are the members that
+    distinguish these metrics from other metrics with the same names. `namespace` is CloudWatch's
+    namespace, one for each stage. `now_ms` is in epoch milliseconds.
     """
     listed = [{"Name": name, "Unit": unit} for name, unit in metrics.items()]
     return {

@@ -50,7 +50,7 @@ def structure_reader(declared: Any, name: str, where: str) -> Reader:
 
 
 def type_reader(kind: Any, where: str, known: _Known) -> Reader:
-    """Return the reader of a type. `known` has the readers that a recursive type refers to."""
+    """Return the reader for a type. `known` contains the readers that recursive types use."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (list, dict) and not arguments:
         kind = origin  # typing.List or typing.Dict without arguments
@@ -92,7 +92,7 @@ def _literal(values: tuple[Any, ...], where: str) -> Reader:
 
 
 def _union(choices: tuple[Any, ...], where: str, known: _Known) -> Reader:
-    """Return the reader of a union. Its structures must differ in the value of one member."""
+    """Return the reader for a union. Its structures must differ in the value of one member."""
     structures = [each for each in choices if _is_structure(each) or _is_model(each)]
     objects = [each for each in choices if each is dict or typing.get_origin(each) is dict]
     lists = [each for each in choices if each is list or typing.get_origin(each) is list]

@@ -49,7 +49,7 @@ def payload_example(function: Callable[..., Any], read: Callable[[Any], Any]) ->
 def example_of(kind: Any, around: tuple[Any, ...] = ()) -> Any:
     """Return an example of a type, as a JSON value.
 
-    `around` has the enclosing structures. In the example, a list of such structures is empty.
+    `around` contains the enclosing structures. In the example, a list of such structures is empty.
 
     Raises:
         _EndlessError: the type is one of the enclosing structures, or always contains one.

@@ -1,6 +1,6 @@
 """Readers of JSON values. A reader returns a value of one type, or raises `InvalidPayload`.
 
-The error has the path of the problem, such as `points[0].x`.
+The error contains the path to the problem, such as `points[0].x`.
 """
 
 import math

@@ -166,7 +166,7 @@ class Connections(Protocol):
         ...
 
     def remove_if_older(self, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete the row and return it; None if there is no row from before `than_ms`."""
+        """Delete the row and return it; None unless its `connected_at` is before `than_ms`."""
         ...
 
     def where(self) -> str:

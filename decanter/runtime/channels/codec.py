@@ -266,8 +266,8 @@ def client_info(
 def frames(replies: Iterable[tuple[int, str]]) -> list[str]:
     """Join replies and pushes into frames that are smaller than `MAX_FRAME_BYTES`.
 
-    Each pair has the id of the reply's command (0 for a push) and the text. Error 106 replaces a
-    reply that is too large for a frame.
+    Each pair contains the id of the reply's command (0 for a push) and the text. Error 106 replaces
+    a reply that is too large for a frame.
     """
     joined: list[list[str]] = []
     room = 0

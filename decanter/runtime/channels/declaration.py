@@ -136,7 +136,7 @@ class Channel:
     def check(
         self, subscription: Subscription, values: dict[str, str], note: Callable[[str], None]
     ) -> None:
-        """Check that `authorize` returns exactly True. Other truthy values do not count.
+        """Check that `authorize` returns exactly True. Refuse all other values, even truthy ones.
 
         Args:
             subscription: the client's request.
@@ -238,7 +238,7 @@ def _parameters(function: Callable[..., Any], pattern: Pattern) -> tuple[str, li
 
 
 def _payload_of(function: Callable[..., Any], parameter: str) -> Read | None:
-    """Return the reader of the type in `Publication[…]`; None if no type is given."""
+    """Return the reader for the type in `Publication[…]`; None if no type is given."""
     where = place(function)
     try:
         kind = typing.get_type_hints(function).get(parameter)

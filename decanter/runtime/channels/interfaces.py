@@ -172,7 +172,7 @@ class App(Protocol):
         ...
 
     def statistics(self, channel: str) -> Mapping[str, int]:
-        """Return the numbers of a channel's clients and users."""
+        """Return the number of clients and the number of users in a channel."""
         ...
 
     def failed(self, error: Exception) -> None:

@@ -9,8 +9,8 @@ of the identity.
 
 The attribute `seq` is the id of the client's last subscribe or unsubscribe command for the row's
 channel. API Gateway may invoke the handlers of one connection in any order, so such a command with
-a lower id is late and changes nothing. The row of an ended subscription stays for an hour, so that
-a late subscribe command cannot renew the subscription.
+a lower id is late and changes nothing. The row of an ended subscription is kept for an hour, so
+that a late subscribe command cannot renew the subscription.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ from decanter.runtime.store.tables import (
 Item = Mapping[str, Any]
 
 TOMBSTONE_SECONDS = 3600
-"""The time that an ended subscription stays in the table. A handler runs for at most 15 minutes."""
+"""The time for which an ended subscription's row is kept. A handler runs for at most 15 minutes."""
 
 _LIVE = "attribute_not_exists(#left)"
 

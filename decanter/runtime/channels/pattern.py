@@ -1,9 +1,9 @@
 """Patterns of channel names: `chat:{room}`.
 
 `{name}` matches one or more characters except `:` and control characters. If the server fills in a
-value, it percent-encodes `%`, `:` and control characters. The identity `a:b` therefore cannot name
-a channel of another pattern or user. A name in which other characters are encoded does not match,
-so each value has exactly one name.
+value, it percent-encodes `%`, `:` and control characters. An identity such as `a:b` therefore
+cannot produce a channel name of another pattern or user. A name in which other characters are
+encoded does not match, so each value has exactly one name.
 """
 
 import re

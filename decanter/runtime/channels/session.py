@@ -41,9 +41,9 @@ MOST_NAME_BYTES = 4096
 """The maximum total size of a connection's channel names, which its row contains."""
 
 EARLY_SECONDS = 10
-"""The client must refresh a token this long before the token's expiry. If the token expires in less
-than 40 seconds, the client must refresh the token when a quarter of this time is left. After the
-expiry, the client gets no messages until the server has the new token.
+"""The client must refresh a token this many seconds before the token's expiry. If the token expires
+in less than 40 seconds, the client must refresh the token when a quarter of this time is left.
+After the expiry, the client gets no messages until the server has the new token.
 """
 
 

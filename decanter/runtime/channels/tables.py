@@ -1,10 +1,10 @@
 """The connection table and the subscription table of an app with channels.
 
-A connection's row has the names of the connection's channels. `DeleteItem` returns the deleted row,
-so the subscriptions to delete are known. A subscribe command first writes the subscription, and
-then adds the channel's name to the row. If the row no longer exists, the subscription is
-deleted again. A connection that has ended therefore has no subscriptions, in whatever order its
-handlers ran.
+A connection's row contains the names of the connection's channels. `DeleteItem` returns the deleted
+row, so the subscriptions to delete are known. A subscribe command first writes the subscription,
+and then adds the channel's name to the row. If the row no longer exists, the new subscription is
+deleted. A connection that has ended therefore has no subscriptions, in whatever order its handlers
+ran.
 
 A successful connect command adds the attribute `$greeted` to the row. A client whose row does not
 have this attribute gets no messages, and the sweep closes its connection. This rule also applies to
@@ -87,7 +87,7 @@ class Tables:
         return page._replace(recipients=listening)
 
     def count_after(self, after: str, now_ms: int) -> Count:
-        """Count the clients in the next part of the table that may get messages."""
+        """In the next part of the table, count the clients that may get messages."""
         return self.connections.count_after(after, now_ms, GREETED)
 
     def read(self, connection_id: str) -> Session | None:
@@ -255,7 +255,7 @@ class Tables:
             return
 
     def _without_channels(self, removed: Removed | None) -> Removed | None:
-        """Delete the subscriptions of a deleted row. Add the live ones to `removed.left`."""
+        """Delete the subscriptions of a deleted row. Add live subscriptions to `removed.left`."""
         if removed is None:
             return None
         row = removed.row

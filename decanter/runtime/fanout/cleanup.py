@@ -1,9 +1,9 @@
 """Cleanup: delete the rows of gone connections in batches, in parallel with the posts.
 
-While posts run, no row is deleted until this process has reached a connection through the endpoint.
-Until then, the endpoint may belong to another API, which reports every connection as gone. If no
-connection was reached by the end, the rows are deleted only if fewer than ten connections are
-reported gone (`Reach.doubt`).
+While posts are being sent, no row is deleted until this process has reached a connection through
+the endpoint. Until then, the endpoint may belong to another API, which reports every connection as
+gone. If no connection was reached by the end, the rows are deleted only if fewer than ten
+connections are reported gone (`Reach.doubt`).
 """
 
 import logging

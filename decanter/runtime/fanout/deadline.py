@@ -33,7 +33,7 @@ def deadline_of(
     """Return the deadline of an event that starts now.
 
     The time limit is the remaining time of Lambda's context, but at most `most_seconds`, which is
-    the time limit of the caller that waits for the response. Without a context that has the
+    the time limit of the caller that waits for the response. If there is no context with the
     remaining time, the time limit is `default_seconds`. The margin is half a second or five per
     cent of the time limit, whichever is larger. Half of the margin is for the deletion of rows, and
     half is for the response.

@@ -31,7 +31,7 @@ If the process crashes in between, these hooks are not called.
 class DisconnectHooks:
     """Calls the hooks, and computes how many rows the remaining time allows.
 
-    `gone` has the ids of the connections that this event has found gone so far.
+    `gone` contains the ids of the connections that this event has found gone so far.
     """
 
     def __init__(self, call: CallHooks, clock: Clock) -> None:

@@ -57,7 +57,7 @@ class Outbox:
     """Sends the messages of one event.
 
     Attributes:
-        transport: called only to send or to close.
+        transport: returns the transport; called only to send or to close.
         reports: the reports of the broadcasts so far, without the broadcasts of disconnect hooks.
         max_broadcast_bytes: larger frames can only be sent to one connection.
     """
@@ -129,8 +129,8 @@ class Outbox:
     ) -> Report:
         """Send a text message to every connection, or to the members of a channel.
 
-        If `durable` is True, the queue gets the whole broadcast, and nothing is posted here.
-        `after` is the cursor of an incomplete report, where the broadcast continues.
+        If `durable` is True, the queue gets the whole broadcast, and nothing is posted here. The
+        broadcast continues at `after`, the cursor of an incomplete report.
 
         Raises:
             TooLarge: the text exceeds `max_broadcast_bytes` or, if `durable` is True, SQS's limit;

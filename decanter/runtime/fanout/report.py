@@ -7,7 +7,7 @@ class Report(NamedTuple):
     """The result of a broadcast, a send or a close.
 
     Each connection counts at most once: as sent, gone, pending, failed or left over. Connections
-    that the queue gets do not count.
+    that the queue gets are not counted.
 
     Attributes:
         sent: connections for which API Gateway accepted the call.
@@ -24,7 +24,7 @@ class Report(NamedTuple):
             and counts them as pending.
         failed: connections that were tried without success. These connections may still be open.
             The log has the reasons.
-        left_over: connections that were not tried, because the time was over or a post was refused.
+        left_over: connections that were not tried, because no time was left or a post was refused.
         left_over_exact: False if not all untried connections could be counted, so there may be
             more.
         cursor: the place where another broadcast can continue; None if no recipient is left, or if

@@ -64,7 +64,7 @@ class Sweep:
             wait for deletion, or no time is left for the disconnect hooks.
         complete: True if the run covered the whole table.
         problem: the error that ended the run early, or the reason why no row was deleted; otherwise
-            None, even if the run ended because the time was over.
+            None, even if the run ended because no time was left.
         milliseconds: the duration of the run, including the deletion of rows.
     """
 
@@ -94,7 +94,8 @@ class Sweep:
 class Survey:
     """Checks rows, and acts on each result.
 
-    `seen` has the connections that were checked. If one appears again, the round is complete.
+    `seen` contains the ids of the connections that were checked. If one of them appears again, the
+    round is complete.
     """
 
     transport: Transport
@@ -133,7 +134,7 @@ class Survey:
         self._call("GET", unknown, self._keep)
 
     def _say_farewell(self, rows: Sequence[Recipient]) -> None:
-        """Send clients the reason for the close, if the wire has a message for it."""
+        """Tell clients why their connections are closed, if the wire has a message for this."""
         groups: dict[bytes, list[Recipient]] = {}
         for row in rows:
             if message := self.wire.farewell(row):
@@ -209,7 +210,7 @@ class Sweeper:
         self._begun = False
 
     def run(self, context: object) -> dict[str, Any]:
-        """Sweep until the table is covered, a problem occurs or the time is over. Log the result.
+        """Sweep until the table is covered, a problem occurs or no time is left. Log the result.
 
         Return the fields of the log line: the members of `Sweep`, and `swept`.
         """

@@ -181,8 +181,8 @@ class WebTokens:
     """Refuses clients without a valid token, and sets the identity of accepted clients.
 
     The row's `identity` is the token's `sub`. The row's `identity_expires_at` is the token's `exp`.
-    The connection table must be an `IdentifiedModel`. The log has the reason for a refusal, but
-    never the token. The variables are read when the first token is checked.
+    The connection table must be an `IdentifiedModel`. The log contains the reason for a refusal,
+    but never the token. The variables are read when the first token is checked.
 
     Attributes:
         settings: groups of variables; a stage must set one variable of each group.
@@ -301,7 +301,7 @@ class WebTokens:
 
 
 def _check(claims: Mapping[str, Any], terms: _Terms) -> None:
-    """Check the claims again: some PyJWT versions accept a part of `iss` (CVE-2024-53861)."""
+    """Check the claims again. Some PyJWT versions accept a part of `iss` (CVE-2024-53861)."""
     audience = claims["aud"]
     if claims["iss"] != terms.issuer:
         raise Refused(401, "token: another issuer")

@@ -1,9 +1,9 @@
 """Checkpoints: the progress of a part of a job, in the job table.
 
-A row has the cursor after the last connection whose post has started. It also lists the connections
-before the cursor whose posts have not ended, and the connections that need another attempt. At most
-`MOST_UNSURE` posts start before the row is written again. If a run is killed, no post is lost, and
-the next run repeats at most `MOST_UNSURE` posts.
+A row contains the cursor after the last connection whose post has started. It also lists the
+connections before the cursor whose posts have not ended, and the connections that need another
+attempt. At most `MOST_UNSURE` posts start before the row is written again. If a run is killed, no
+post is lost, and the next run repeats at most `MOST_UNSURE` posts.
 
 A run owns its row at most until the time in `until`, when the run's Lambda function times out. If
 SQS delivers a message again while a run owns the row, the second delivery waits until this time.
@@ -235,9 +235,9 @@ class Checkpoint:
 class _Draft:
     """A version of the row to write, with the state as `content`.
 
-    `before` has the owners whose versions this version may replace. `begun` and `ended` are the
-    numbers of posts of this run that have started and ended. `unended` is the number of posts that
-    this version lists as not ended.
+    `before` contains the owners whose versions this version may replace. `begun` and `ended` are
+    the numbers of posts of this run that have started and ended. `unended` is the number of posts
+    that this version lists as not ended.
     """
 
     owner: str = ""

@@ -170,7 +170,7 @@ def _escaped(text: str) -> str:
 
 
 def _job(key: str | None, message_id: str) -> str:
-    """Return the job's id: the same for the same key or, without a key, for the same message."""
+    """Return the job's id, which depends only on the key or, without a key, on the message."""
     return message_id if key is None else f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 

@@ -97,7 +97,7 @@ def publishing(
     environ: Mapping[str, str],
     open_transport: OpenTransport = open_transport,
 ) -> Iterator[Publisher]:
-    """Yield a publisher for the connections of a stage. `environ` has the other settings.
+    """Yield a publisher for the connections of a stage. `environ` contains the other settings.
 
     Raises:
         SettingError: a setting has an invalid value.

@@ -35,7 +35,9 @@ MOST_ATTEMPTS = 5
 """The number of delayed items that retry a failed post before its connection counts as dead."""
 
 DELAY_SECONDS = 5
-"""The delay of the first retry. Each further delay is four times as long, up to 15 minutes."""
+"""The delay of the first retry. Each further delay is four times the previous delay, up to 15
+minutes.
+"""
 
 TOTALS = ("posted", "handed_on", "repeated", "dead", "gone", "failed")
 
@@ -58,7 +60,7 @@ class Tools(NamedTuple):
 
 
 class Run:
-    """Posts one part of a job until nothing is left, or until the Lambda function's time is over.
+    """Posts one part of a job until nothing is left, or until the Lambda function has no time left.
 
     The run adds to `totals`, the counts of the invocation.
     """
@@ -85,7 +87,7 @@ class Run:
         """Post the part.
 
         Raises:
-            DecanterError: the work cannot continue now; the row has the progress.
+            DecanterError: the work cannot continue now; the row contains the progress.
         """
         tools, item, now_ms = self._tools, self._item, self._clock.time_ms()
         state, owner = Checkpoint.read(tools.jobs, item.row, item.cursor)

@@ -3,7 +3,7 @@
 If an item addresses all connections and the table is large, the item is split into parts, at most
 one for each function instance that may run at the same time. Such a part is a segment of the table,
 with its own row in the job table and its share of the rate limit. A message in the queue names the
-row, and the row has the progress. If SQS delivers a message twice, the second run reads the
+row, and the row contains the progress. If SQS delivers a message twice, the second run reads the
 progress from the row. If the first run may still be running, the second run queues the item again,
 with a delay. Near its deadline, a run queues the rest as a new message. A delayed item retries
 posts that may succeed later. After `MOST_ATTEMPTS` delayed items, the dead-letter queue gets an
@@ -112,9 +112,10 @@ class Worker:
         return None
 
     def _is_large(self, item: Item, page: Page | None) -> bool:
-        """Return True if an item for every connection, from the table's beginning, must be split.
+        """Return True if an item must be split into parts.
 
-        It must be split if the table is busy, or if the table has several pages and the job has not
+        Only an item for every connection, from the beginning of the table, is split. Such an item
+        must be split if the table is busy, or if the table has several pages and the job has not
         begun as a single part.
         """
         if not _begins(item):

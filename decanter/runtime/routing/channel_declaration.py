@@ -20,8 +20,8 @@ def with_channels(
 
     The message function reads and writes the connection table and the subscription table. Each
     function that deletes a connection's row also deletes the connection's subscriptions, and may
-    announce that the connection has left its channels. `authenticating` has the authenticate hook
-    if there is one.
+    announce that the connection has left its channels. `authenticating` contains the authenticate
+    hook if there is one.
     """
     announce = wire.channels.announce
     functions = [it for each in wire.channels for it in (each.authorize, each.publish) if it]

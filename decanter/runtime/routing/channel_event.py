@@ -154,7 +154,7 @@ class ChannelEvent:
         self._wire.tell(channel, kind, member, self._request.outbox)
 
     def statistics(self, channel: str) -> dict[str, int]:
-        """Return the numbers of clients and users in a channel."""
+        """Return the number of clients and the number of users in a channel."""
         counts: dict[str, int] = self._wire.statistics(channel)
         return counts
 

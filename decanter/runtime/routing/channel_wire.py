@@ -231,7 +231,7 @@ class ChannelWire(Wire):
             outbox.send(members, codec.push(kind, {"info": member.as_seen()}, channel))
 
     def statistics(self, channel: str) -> dict[str, int]:
-        """Return the numbers of clients and users in a channel.
+        """Return the number of clients and the number of users in a channel.
 
         The numbers of a channel with 100 members or more are cached for 5 seconds. The members of a
         smaller channel are counted at every call, which usually takes one query.

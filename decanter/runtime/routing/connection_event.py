@@ -181,8 +181,8 @@ class ConnectionEvent:
     def send(self, connection_ids: str | Iterable[str], frame: Frame) -> Report:
         """Send a frame to one connection, or to several.
 
-        Without channels, a string is sent unchanged, and any other frame as its JSON text. With
-        channels, the frame becomes the JSON `data` of a `message` push.
+        Without channels, a string is sent unchanged, and any other frame is sent as its JSON text.
+        With channels, the frame becomes the JSON `data` of a `message` push.
 
         Raises:
             TooLarge: the frame is larger than 131,072 bytes or, for several connections, than

@@ -200,7 +200,7 @@ class Sending(Routes):
     def send(
         self, connection_ids: str | Iterable[str], frame: Frame, *, context: object = None
     ) -> Report:
-        """Send a frame to one connection, or to several. `context` is as for `broadcast`."""
+        """Send a frame to one connection, or to several. `context` is as in `broadcast`."""
         return self._publisher.send(connection_ids, frame, context)
 
     def close(self, connection_ids: str | Iterable[str], *, context: object = None) -> Report:

@@ -5,9 +5,9 @@
         connection_id = UnicodeAttribute(hash_key=True, attr_name="connectionID")
         nickname = UnicodeAttribute(null=True)
 
-Reads, writes, the creation of the table and the template take the attributes' names from the model.
-The import reads no variables: the table's name is read at each use, and the region at the first
-use.
+The model defines the attributes' names for reads, writes, the creation of the table and the
+template. The import reads no variables: the table's name is read at each use, and the region at the
+first use.
 """
 
 from collections import defaultdict
@@ -109,7 +109,7 @@ class ConnectionModel(Model):
 
     @classmethod
     def remove_if_older(cls, connection_id: str, than_ms: int) -> Removed | None:
-        """Delete the row and return it; None if there is no row from before `than_ms`.
+        """Delete the row and return it; None unless its `connected_at` is before `than_ms`.
 
         A row without `connected_at` counts as old, because `record` always writes this attribute.
         """

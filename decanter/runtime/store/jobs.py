@@ -18,7 +18,7 @@ from decanter.runtime.functions import check_derived, named_arguments
 from decanter.runtime.store.tables import ChangedError, declaration, table, translated
 
 KEPT_SECONDS = 14 * 24 * 3600
-"""The time that a row is kept. SQS keeps a message for at most 14 days."""
+"""The time for which a row is kept. SQS keeps a message for at most 14 days."""
 
 
 class Row(NamedTuple):

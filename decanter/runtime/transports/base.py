@@ -144,7 +144,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _describes_a_connection(body: bytes) -> bool:
-    """Return True if the body has the times and the address of a GetConnection answer."""
+    """Return True if the body contains the times and the address of a GetConnection answer."""
     told = _document(body)
     try:
         datetime.fromisoformat(told["connectedAt"])

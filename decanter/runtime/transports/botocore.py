@@ -100,7 +100,7 @@ NEVER_SENT = {"ConnectTimeoutError", "EndpointConnectionError"}
 """botocore's errors for a request that got no connection."""
 
 OUTCOME = "Outcome"
-"""The member of botocore's answer that has the outcome."""
+"""The member of botocore's answer that contains the outcome."""
 
 
 class BotocoreTransport:

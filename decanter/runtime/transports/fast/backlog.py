@@ -102,7 +102,7 @@ class Backlog:
         return self._later[0][0] if self._later else inf
 
     def ready_at(self, now: float) -> float:
-        """Return the time of the next call of `first` and `again`, after both returned None."""
+        """Return when to call `first` and `again` next, after both have returned None."""
         return min(self.due, now + WAIT_SECONDS) if self._waits else self.due
 
     def take_no_more(self) -> None:

@@ -1,7 +1,7 @@
 """The part of HTTP/1.1 that a client of @connections needs, without I/O.
 
-A connection handles one request at a time, so the buffer has at most one answer or the start of one
-(RFC 9112, sections 6 and 9).
+A connection handles one request at a time, so the buffer contains at most one answer or the start
+of one (RFC 9112, sections 6 and 9).
 """
 
 import re
@@ -80,8 +80,8 @@ class BadAnswerError(Exception):
 def read_answer(data: bytes, *, ended: bool = False) -> Answer | None:
     """Return the answer in a buffer; None if the answer is incomplete.
 
-    The buffer has all bytes received since the request was sent. `ended` is True if the peer sends
-    no more bytes.
+    The buffer contains all bytes received since the request was sent. `ended` is True if the peer
+    sends no more bytes.
 
     Raises:
         BadAnswerError: the answer is invalid or too large, or ended before it was complete.

@@ -199,8 +199,8 @@ class Fanout:
     def _lose(self, connection: Connection, error: Exception) -> None:
         """Handle a dead connection.
 
-        If it was kept from an earlier request and got no byte of an answer, send the post again,
-        but only once.
+        If the connection was kept from an earlier request and got no byte of an answer, send the
+        post again, but only once.
         """
         post = self._take_back(connection)
         if connection.answers and connection.silent and not post.replayed:
