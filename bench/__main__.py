@@ -3,7 +3,7 @@
     python -m bench [--rounds 5] [--json FILE] [PART ...]
 
 Parts: posts, quota, faults, broadcast, cold, gateway, processes, package,
-queue, rights, scans. Without a part, all run.
+queue, rights, scans. Without a PART, all parts run.
 Tables are printed as Markdown. All measured traffic stays on loopback.
 """
 
@@ -43,7 +43,7 @@ SCRIPTS = {
 
 
 def main() -> int:
-    """Measure and print; the exit status is 0 if every claim holds."""
+    """Measure and print. Return the exit status, 0 if every claim holds."""
     options = _options()
     chosen = options.parts or [*PARTS, *SCRIPTS]
     processors = sorted(os.sched_getaffinity(0))
@@ -103,7 +103,7 @@ def _sections(
 
 
 def _script(name: str) -> bool:
-    """Run a part that prints, and show its output. Return True if its claims hold."""
+    """Run a part that prints its figures. Return True if its claims hold."""
     command = [sys.executable, str(ROOT / "bench" / name)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     print(f"### `bench/{name}`\n\n```\n{done.stdout}```\n", flush=True)

@@ -15,7 +15,7 @@ class Context:
     """Lambda's context at the start of an event, with the longest possible timeout."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the remaining time: more than API Gateway's own timeout."""
+        """Return 15 minutes, which is more than API Gateway's own timeout."""
         return 900_000
 
 
@@ -63,7 +63,7 @@ def application(way: str, origin: str) -> Handle:
 
 
 def _publisher() -> Handle:
-    """An app with a channel, whose members are all connections of the table."""
+    """Return a handler that publishes to a channel with all connections of the table."""
     from pynamodb.attributes import UnicodeAttribute
 
     from decanter import IdentifiedModel, Router, connection_table
@@ -88,7 +88,7 @@ def _publisher() -> Handle:
 
 
 def _reference(origin: str) -> Handle:
-    """Chalice's chat tutorial: a scan of whole rows, then one `send` after the other."""
+    """Return the handler of Chalice's chat tutorial: a scan of whole rows and a `send` for each."""
     from bench.plain.app import Connection, app
 
     app.websocket_api._endpoint = f"{origin}/v1"

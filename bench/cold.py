@@ -26,7 +26,7 @@ NEVER_IMPORTED = r"site-packages|/tests?/|/idlelib/|/lib2to3/|/ensurepip/|/turtl
 
 
 def measure(setup: Setup) -> list[Section]:
-    """Measure with all installed byte code, and with only that of the standard library."""
+    """Measure with all installed byte code, and with only the standard library's byte code."""
     section = Section("A cold start", ("application", "byte code", "CPU ms", "least"))
     with tempfile.TemporaryDirectory() as cache:
         _compile_standard_library(cache)

@@ -2,11 +2,12 @@
 
     python bench/gateway.py [--idle 5000] [--echo 1000] [--rounds 5] [--soak 10] [--at-once 20]
 
-Idle connections: the server's memory for each. Echoes: connections send one message each at the
-same time and wait for the echo, alternately at the plain server and at the gateway. The client
-measures the times and shares the machine, so the ratio within a round says more than the times.
-Soak: connect, send, leave, again and again. The exit status is 1 if the gateway has more processes
-or descriptors, or clearly more memory, at the end than after the warm-up.
+Idle connections: the server's memory for each connection. Echoes: each connection sends one message
+at the same time as the others and waits for the echo, alternately at the plain server and at the
+gateway. The client measures the times and shares the machine, so the ratio within a round is more
+reliable than the times. Soak: clients connect, send and leave, again and again. The exit status is
+1 if the gateway has more processes or descriptors, or clearly more memory, at the end than after
+the warm-up.
 """
 
 import argparse
@@ -31,7 +32,7 @@ LONE_ECHOES = 50
 OTHER_FILES = 200
 WARM_UP_SHARE = 0.25
 WARM_UP_SECONDS = 5.0
-"""The minimum of the warm-up, in which processes start and caches fill."""
+"""The minimum duration of the warm-up, in which processes start and caches fill."""
 QUIET_SECONDS = 2.0
 MORE_MEMORY = 1.05
 """A smaller increase may be chance: Python's heap has no fixed size."""
@@ -190,13 +191,13 @@ def held(server: Served) -> dict[str, int]:
 
 
 def is_more(end: dict[str, int], warm: dict[str, int]) -> bool:
-    """Return True if more is held than after the warm-up."""
+    """Return True if a resource has grown since the warm-up."""
     counts = any(end[name] > warm[name] for name in ("processes", "descriptors"))
     return counts or any(end[name] > MORE_MEMORY * warm[name] for name in ("gateway_kb", "all_kb"))
 
 
 async def work(server: Served, seconds: float, at_once: int) -> int:
-    """Connect, echo, leave, on several connections at the same time; return their number."""
+    """Connect, echo, leave, on several connections at the same time. Return the total."""
     ends = time.monotonic() + seconds
     turns = 0
 
@@ -213,7 +214,7 @@ async def work(server: Served, seconds: float, at_once: int) -> int:
 
 
 async def soak(server: Served, seconds: float, at_once: int) -> bool:
-    """Work, measure, work on, measure again; True if nothing has grown since the first part."""
+    """Work, measure, work on, and measure again. Return True if nothing has grown in between."""
     first = max(seconds * WARM_UP_SHARE, WARM_UP_SECONDS)
     turns = await work(server, first, at_once)
     warm = held(server)

@@ -63,7 +63,7 @@ class Setup:
         plain: a target without TLS.
         rounds: the number of rounds. Each row of a table has a process in each round. `cold` has
             three times as many rounds.
-        processors: usable processors; the client has the first, the target the last.
+        processors: usable processors; the client uses the first, and the target the last.
     """
 
     secure: Target
@@ -78,7 +78,7 @@ class Setup:
 
 
 def shuffled_rounds(runs: Mapping[str, Run], times: int) -> dict[str, list[Measured]]:
-    """Run everything once in each round, in a new order each time."""
+    """Run each measurement once in each round, in a new order. Return the results by name."""
     order = random.Random(5)  # noqa: S311 - shuffles rows, protects no secret
     results: dict[str, list[Measured]] = {name: [] for name in runs}
     for number in range(times):
@@ -144,7 +144,7 @@ def work(kind: str, target: Target, spec: Measured, prefix: Sequence[str] = ()) 
 
 
 def check(target: Target, posts: int, what: str, *, signed: bool = True) -> list[str]:
-    """Return the problems of a measurement, as the target saw it.
+    """Return the problems that the target saw in a measurement.
 
     Args:
         target: the target of the posts.
@@ -165,15 +165,16 @@ def check(target: Target, posts: int, what: str, *, signed: bool = True) -> list
 
 
 def check_load(target: Target, seconds: float, what: str) -> list[str]:
-    """Return a problem if the target was too busy. Call this before `check`."""
+    """Return a problem if the target was too busy. Call it before `check`."""
     busy = target.stats()["cpu_us"] / 1e6 / seconds
     return [f"{what}: the target used {busy:.0%} of its processor"] if busy > BUSY else []
 
 
 def processor_ticks() -> tuple[int, int]:
-    """Return the processor time wanted since boot, and the part that a virtual machine's host took.
+    """Return the processor time since boot that was used or stolen, and the stolen part.
 
-    The unit is clock ticks. Linux counts both in /proc/stat; on other systems, both are 0.
+    The host of a virtual machine can steal time. The unit is clock ticks. Linux counts both values
+    in /proc/stat; on other systems, both are 0.
     """
     try:
         line = Path("/proc/stat").read_text().partition("\n")[0]
@@ -184,7 +185,7 @@ def processor_ticks() -> tuple[int, int]:
 
 
 def stolen(before: tuple[int, int], now: tuple[int, int]) -> list[str]:
-    """Return a note with the share that the host took between two moments, if it is known.
+    """Return a note with the share that the host took between two moments, if the share is known.
 
     If the share is large, the figures of two runs are not comparable.
     """

@@ -2,11 +2,11 @@
 
     python bench/package_import.py [--runs 15]
 
-Both zips are made from this repository and unpacked. Fresh processes use their contents
+Both zips are made from this repository and unpacked. Fresh processes use the two unpacked zips
 alternately. Each process imports the app, and creates a client of DynamoDB and a client of
 @connections. No byte code is written, because Lambda's file system is read-only. Only the zip's
 content and the standard library can be imported. The files are in the operating system's cache. On
-Lambda, loading them takes additional time in proportion to their size.
+Lambda, loading the files takes additional time in proportion to their size.
 """
 
 import argparse
@@ -48,7 +48,7 @@ ENVIRONMENT = {
 
 
 def main() -> int:
-    """Measure and print; the exit status is 0 if the ratio meets the target."""
+    """Measure and print. Return the exit status, 0 if the ratio meets the target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15)
     runs = parser.parse_args().runs
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def measure(unpacked: dict[str, Path], runs: int) -> dict[str, list[float]]:
-    """Return the seconds of each zip, measured alternately after one run that fills the cache."""
+    """Return the seconds of `cold_start` with each zip, after one run that fills the cache."""
     seconds: dict[str, list[float]] = {name: [] for name in unpacked}
     for run in range(-1, runs):
         for name, path in unpacked.items():
@@ -112,7 +112,7 @@ def unpack(path: Path, folder: Path) -> Path:
 
 
 def cold_start(path: Path) -> float:
-    """Return the seconds of the imports and clients in one fresh process."""
+    """Return the seconds that a fresh process needs for the imports and the clients."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", COLD_START, str(path)],
         env=ENVIRONMENT,

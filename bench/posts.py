@@ -81,7 +81,7 @@ class Posting:
         }
 
     def runs(self) -> dict[str, Run]:
-        """Return a function for each row, by the row's name, that measures the row once."""
+        """Return, by the name of each row, a function that measures the row once."""
         return {name: lambda name=name: self.run(name) for name in self.specs}  # type: ignore[misc]
 
 

@@ -31,7 +31,7 @@ SHIPPED = ("app.py", "chalicelib", ".chalice")
 SLOW = ROOT / "bench" / "slow"
 SETTLE_SECONDS = 2.0
 MORE_MEMORY = 1.1
-"""The allowed growth, as a factor of the memory before: the gateway's own heap may grow."""
+"""The allowed ratio to the memory before the load: the gateway's own heap may grow."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Gateway:
 
 
 def pss_kb(pid: int) -> int:
-    """Return a process's PSS in KB, in which shared memory counts in part."""
+    """Return a process's PSS in KB, which includes a proportional part of shared memory."""
     fields = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in fields if line.startswith("Pss:"))
 
@@ -108,7 +108,7 @@ async def slow_messages(url: str, clients: int, seconds: float) -> float:
 
 
 def measure(how: str, options: argparse.Namespace, folder: Path) -> Figures:
-    """Run one round of one way to start processes."""
+    """Return the figures of one round with one way to start processes."""
     began = time.perf_counter()
     with gateway(folder, *how.split()) as served:
         served.line("Connect ")

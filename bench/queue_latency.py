@@ -42,7 +42,7 @@ Send = Callable[[int], Coroutine[Any, Any, object]]
 
 
 def main() -> int:
-    """Print both latencies; the exit status is 1 if the queue takes too long."""
+    """Print both latencies. Return the exit status, 1 if the queue takes too long."""
     with tempfile.TemporaryDirectory() as folder:
         project = write_project(Path(folder) / "pour", APP + ROUTE, CONFIG)
         with gateway(project, "--no-reload") as running:

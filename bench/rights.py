@@ -4,7 +4,7 @@
 
 Two gateways serve this repository's app. They get the same calls alternately, in an order that
 changes with each round, from one client: posts of a function to @connections, reads of a row by a
-function, and broadcasts to 50 connections. The processor time is that of all processes of a
+function, and broadcasts to 50 connections. The processor time is the sum over all processes of a
 gateway. The exit status is 1 if a median ratio is above the limit.
 """
 
@@ -90,7 +90,7 @@ def measure(served: Served, call: Callable[[], None], times: int) -> tuple[float
 
 
 def compare(off: Served, enforce: Served, name: str, times: int, rounds: int) -> bool:
-    """Print the medians of a call's times and ratios; True if the ratios are within the limit."""
+    """Print the medians of a call's times and ratios. Return True if the limit is not exceeded."""
     figures: list[tuple[tuple[float, float], tuple[float, float]]] = []
     for each in (off, enforce):
         measure(each, getattr(each, name), times)  # warm up
@@ -109,7 +109,7 @@ def compare(off: Served, enforce: Served, name: str, times: int, rounds: int) ->
 
 
 def main() -> int:
-    """Measure; the exit status is 0 if every ratio is within the limit."""
+    """Measure. Return the exit status, 0 if every ratio is within the limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--posts", type=int, default=2000)

@@ -18,7 +18,7 @@ from decanter.testing.dynamodb import call_dynamodb
 ROWS = 10_000
 RUNS = 10
 MOST_MS = 600
-"""A scan that takes longer fails the script."""
+"""If a scan takes longer than this, the script fails."""
 
 TABLE = {
     "AttributeDefinitions": [{"AttributeName": "connectionID", "AttributeType": "S"}],
@@ -37,7 +37,7 @@ READS: dict[str, dict[str, Any]] = {
 
 
 def main() -> int:
-    """Print a line for each kind of read; the exit status is 1 if a scan takes too long."""
+    """Print a line for each kind of read. Return the exit status, 1 if a scan takes too long."""
     call_dynamodb("CreateTable", TableName="rows", **TABLE)
     for number in range(ROWS):
         call_dynamodb("PutItem", TableName="rows", Item=_row(number))
@@ -59,7 +59,7 @@ def _row(number: int) -> dict[str, Any]:
 
 
 def _scan(arguments: dict[str, Any]) -> float:
-    """Read the table; return the milliseconds of processor time."""
+    """Read the whole table. Return the milliseconds of processor time."""
     began, count = time.process_time(), 0
     page: dict[str, Any] = {"LastEvaluatedKey": None}
     while "LastEvaluatedKey" in page:

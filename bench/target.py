@@ -36,7 +36,7 @@ class Target:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port."""
+        """The target's URL: scheme, host and port."""
         return f"{'https' if self.authorities else 'http'}://localhost:{self.port}"
 
     def control(self, **values: int) -> None:
@@ -121,7 +121,7 @@ def build() -> Path:
 
 
 def _signed_rightly(request: bytes) -> bool:
-    """Return True if botocore computes the same signature."""
+    """Return True if botocore computes the same signature for the request."""
     head, _, body = request.partition(b"\r\n\r\n")
     line, *lines = head.decode().split("\r\n")
     method, path, _ = line.split(" ")

@@ -17,7 +17,7 @@ from decanter.runtime.transports.fast.transport import FastTransport
 STAGE = "v1"
 UNPACED = 1_000_000
 BODY = ('{"text": "' + "x" * 176 + '"}').encode()
-"""188 bytes."""
+"""The body of a post, with 188 bytes."""
 
 Way = Callable[[Sequence[Recipient]], int]
 

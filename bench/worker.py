@@ -35,7 +35,7 @@ def people(number: int, first: int = 0) -> list[Recipient]:
 
 
 def posts(spec: Measured) -> Measured:
-    """Measure posts in one way, with all connections opened before if `warm` is true."""
+    """Measure posts in one way, with all connections open at the start if `warm` is true."""
     from bench.ways import way
 
     target = _target(spec)

@@ -1,4 +1,4 @@
-"""The app of the gateway's bench: an echo through @connections, and one in a two-way route."""
+"""The app of `bench/gateway.py`, which echoes through @connections, or from a two-way route."""
 
 from typing import Any
 
