@@ -1,4 +1,4 @@
-"""Part `faults`: under many faults, every recipient is in exactly one class, the right one."""
+"""Part `faults`: with many faults, each recipient is counted once, in the right class."""
 
 from collections import Counter
 

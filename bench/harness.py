@@ -61,8 +61,8 @@ class Setup:
     Attributes:
         secure: a target with TLS.
         plain: a target without TLS.
-        rounds: the number of rounds. Each row of a table has a process in each round. `cold` has
-            three times as many rounds.
+        rounds: the number of rounds. In each round, each row of a table runs in its own process.
+            `cold` runs three times as many rounds.
         processors: usable processors; the client uses the first, and the target the last.
     """
 
@@ -165,7 +165,7 @@ def check(target: Target, posts: int, what: str, *, signed: bool = True) -> list
 
 
 def check_load(target: Target, seconds: float, what: str) -> list[str]:
-    """Return a problem if the target was too busy. Call it before `check`."""
+    """Return a problem if the target was too busy. Call this function before `check`."""
     busy = target.stats()["cpu_us"] / 1e6 / seconds
     return [f"{what}: the target used {busy:.0%} of its processor"] if busy > BUSY else []
 

@@ -1,7 +1,7 @@
 """Measure the queue's latency on this machine: `python bench/queue_latency.py`.
 
 An SQS client sends one message to the queue of an app in `decanter local`. The time ends when the
-last of 100 WebSocket clients has the frame. These runs alternate with broadcasts of a WebSocket
+last of 100 WebSocket clients gets the frame. These runs alternate with broadcasts of a WebSocket
 client, which need no queue.
 """
 

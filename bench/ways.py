@@ -46,7 +46,7 @@ def way(name: str, origin: str, connections: int, pace: int = UNPACED) -> Way:
     Args:
         name: `fast`, `unsigned`, `botocore`, `boto3` or `chalice`.
         origin: scheme, host and port of the target.
-        connections: the maximum number of connections; `chalice` has one.
+        connections: the maximum number of connections; `chalice` uses one.
         pace: posts a second, if the way can be paced.
     """
     endpoint = f"{origin}/{STAGE}"

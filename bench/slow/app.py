@@ -1,4 +1,4 @@
-"""A handler that takes as long as its message says, then sends the message back."""
+"""A handler that waits for the time in its message, then sends the message back."""
 
 import time
 
