@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from decanter.runtime.clock import Clock
 from decanter.runtime.fanout.outbox import OpenTransport
 from decanter.runtime.recipients import BEGINNING
+from tests.support import forked
 from tests.support.events import connect_event, disconnect_event, message_event
 from tests.support.fakes import GONE, FakeTransport
 from tests.support.fixtures import LogLines
@@ -235,7 +236,7 @@ def _template(
     for folder in ("chalicelib", "vendor", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployments")
         shutil.copytree(ROOT / folder, project / folder, ignore=ignored)
-    subprocess.run(
+    forked.run(
         [sys.executable, "-c", CHALICE, "package", "--stage", request.param, "out"],
         cwd=project,
         env=os.environ | {"AWS_DEFAULT_REGION": "eu-west-1"},

@@ -144,9 +144,10 @@ class Usage:
         explicit = [it for it in self._declared(function) if not it.is_default]
         declared = {right for each in explicit for right in self.granted_by(each)}
         for each in calls:
+            if not of_sender(*each) or of_router(*each):
+                continue
             needed = self.grants.rights_for(*each)
-            is_further = of_sender(*each) and not of_router(*each)
-            if is_further and (SENDS in needed or (SENDS in declared and not needed & declared)):
+            if SENDS in needed or (SENDS in declared and not needed & declared):
                 return True
         return False
 

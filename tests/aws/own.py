@@ -2,13 +2,13 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from decanter.aws.package import CHALICE
 from tests.aws.cloud import BUCKET
+from tests.support import forked
 from tests.support.gateways import ROOT
 from tests.support.projects import clean_environment, decanter_here
 
@@ -45,7 +45,7 @@ def sweeping(project: Path) -> Path:
 def packaged(project: Path, out: Path) -> dict[str, Any]:
     """Return the result of `chalice package`, with the code where CloudFormation expects it."""
     arguments = ["package", "--merge-template", ".chalice/resources.json", str(out)]
-    subprocess.run(
+    forked.run(
         [sys.executable, "-c", CHALICE, *arguments],
         cwd=project,
         env=clean_environment() | {"AWS_DEFAULT_REGION": "eu-west-1"},

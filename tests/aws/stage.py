@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from decanter.project.config import Project
 from decanter.project.describe import describe
 from tests.aws.calls import Wire, Wired
 from tests.aws.cloud import BUCKET, REGION, Cloud
+from tests.support import forked
 from tests.support.projects import clean_environment, write_project
 
 NAME = "pour-dev"
@@ -35,7 +35,7 @@ def packaged(folder: Path) -> Path:
     template = build(project, describe(project, clean_environment()))
     (folder / TEMPLATE).write_text(json.dumps(template))
     command = "import sys; from chalice.cli import main; sys.exit(main())"
-    subprocess.run(
+    forked.run(
         [sys.executable, "-c", command, "package", "--merge-template", TEMPLATE, PACKAGED],
         cwd=folder,
         env=clean_environment() | {"AWS_DEFAULT_REGION": REGION},

@@ -13,7 +13,7 @@ from websockets.frames import Close, Frame, Opcode
 from tests.contract.conftest import Events
 from tests.support.apps import NO_DATABASE
 from tests.support.clients import ask, connection_id, raw_client, read_frame, receive, seen_by
-from tests.support.gateways import PROJECTS, Running, gateway
+from tests.support.gateways import PROJECTS, Running, gateway, wait_until
 
 
 def ended(events: Events, connection: str) -> tuple[int, str]:
@@ -94,7 +94,15 @@ def _impatient(events_folder: object) -> Iterator[Running]:
     environment = {"PROBE_EVENTS": str(events_folder)}
     options = (*NO_DATABASE, "--idle-timeout", "1", "--max-age", "3")
     with gateway(PROJECTS / "probe", *options, environment=environment) as it:
+        wait_until(lambda: answers(it), "the function's process has started")
         yield it
+
+
+def answers(running: Running) -> bool:
+    """True if a client gets an answer before it has been idle for too long."""
+    with contextlib.suppress(ConnectionClosed), running.connect() as client:
+        return bool(connection_id(client))
+    return False
 
 
 @pytest.mark.rule(46, 47)

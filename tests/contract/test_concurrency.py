@@ -65,7 +65,7 @@ def test_every_concurrent_event_has_a_process_and_idle_ones_end(
     """Each handler waits until all of them run."""
     small.answer("others()", MEETS_THE_OTHERS)
     usual = ("--no-template", *NO_DATABASE, "--process-idle-timeout", "0.2")
-    with gateway(small.folder, *usual, *options) as running:
+    with gateway(small.folder, *usual, *options, spawned=True) as running:
         before = info(running)
         assert bool(before["fork_servers"]) is not bool(options)
         assert {*answers(running, TOGETHER)} == {"all"}
@@ -108,7 +108,7 @@ def test_no_end_of_the_gateway_leaves_a_process(
         "import subprocess\ndef start():\n    return str(subprocess.Popen(['sleep', '99']).pid)\n"
     )
     small.answer("start()", start)
-    with gateway(small.folder, "--no-template", *NO_DATABASE, *options) as running:
+    with gateway(small.folder, "--no-template", *NO_DATABASE, *options, spawned=True) as running:
         with running.connect() as client:
             client.send("any")
             child = int(receive(client))
@@ -123,7 +123,7 @@ def test_no_end_of_the_gateway_leaves_a_process(
 def test_a_gateway_that_is_killed_while_the_app_is_imported_leaves_no_process(
     small: SmallProject,
 ) -> None:
-    with gateway(small.folder, "--no-template", *NO_DATABASE) as running:
+    with gateway(small.folder, "--no-template", *NO_DATABASE, spawned=True) as running:
         small.write("import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(99)\n")
         wait_until((small.folder / "begun").exists, "the import has begun")
         running.process.kill()

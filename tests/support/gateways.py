@@ -18,6 +18,8 @@ from typing import Any
 import boto3
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support import forked
+
 ROOT = Path(__file__).parents[2]
 PROJECTS = ROOT / "tests" / "projects"
 NODE = ROOT / "tests" / "support" / "node"
@@ -126,9 +128,15 @@ def gateway(
     python: str = sys.executable,
     cwd: Path = ROOT,
     ready: str = "^Connect +",
+    spawned: bool = False,
 ) -> Iterator[Running]:
-    """Run `decanter local` on a free port until the block ends; wait for the output `ready`."""
-    process = subprocess.Popen(
+    """Run `decanter local` on a free port until the block ends; wait for the output `ready`.
+
+    If `spawned` is true, the gateway and its processes are new interpreters with their own command
+    lines. In the folder of another copy of Decanter, they always are.
+    """
+    start = subprocess.Popen if spawned or cwd != ROOT else forked.Popen
+    process = start(
         [
             *(python, "-m", "decanter", "local", "--project-dir", str(project), "--port", "0"),
             *arguments,

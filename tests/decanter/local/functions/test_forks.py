@@ -73,7 +73,9 @@ ALIKE = [
     "os.readlink('/proc/self/fd/0')",
     "[os.readlink(f'/proc/self/fd/{n}')[:6] for n in (1, 2)]",
     "[os.get_inheritable(int(n)) for n in os.listdir('/proc/self/fd') if os.path.exists(FD + n)]",
-    "[each for each in open('/proc/self/status') if each[:3] in ('Sig', 'Shd', 'Thr', 'Uma')]",
+    # Without SigQ, which counts the signals of all the user's processes.
+    "[it for it in open('/proc/self/status') if it[:4] in ('SigI', 'SigC', 'SigB', 'SigP')]",
+    "[it for it in open('/proc/self/status') if it[:3] in ('Shd', 'Thr', 'Uma')]",
     "[repr(__import__('signal').getsignal(n)) for n in range(1, 32)]",
     "[str(sys.flags), sys.dont_write_bytecode, sys.getrecursionlimit()]",
     "[sys.__stdout__.encoding, sys.__stdout__.errors, sys.__stdout__.line_buffering]",

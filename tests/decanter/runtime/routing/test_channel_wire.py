@@ -297,11 +297,13 @@ def test_the_sweep_closes_stale_and_expired_clients(client: WebSocketClient) -> 
     assert bob.heard() == [{"message": {"data": data}} for data in (2, 3, 4)]
 
 
-def test_an_expired_client_may_only_refresh(client: WebSocketClient) -> None:
+def test_an_expired_client_cannot_refresh(client: WebSocketClient) -> None:
+    """It has missed messages, and must know."""
     ann = Peer(client, "ann", int(client.clock.time()) + 100)
     client.clock.advance(120)
-    assert ann.ask("refresh", token="ann")["client"] == ann.socket.connection_id
-    assert "data" in ann.ask("rpc", method="echo", data=1)
+    ann.socket.send_json({"id": 2, "refresh": {"token": "ann"}})
+    assert [it["disconnect"]["code"] for it in ann.heard()] == [3005]
+    assert ann.socket.closed is not None
 
 
 def test_another_program_publishes_through_the_queue(client: WebSocketClient) -> None:
