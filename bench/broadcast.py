@@ -1,4 +1,4 @@
-"""Part `broadcast`: a `sendmessage`, from its event to the last recipient's post."""
+"""Part `broadcast`: a broadcast, from the `sendmessage` event to the last recipient's post."""
 
 import time
 

@@ -104,7 +104,7 @@ def _connected(arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _requested(arguments: tuple[Any, ...]) -> list[Any]:
-    """Return all hosts of a request. A request can use an open connection or a proxy."""
+    """Return all hosts of a request, which can go through a proxy or over an open connection."""
     connection, data = arguments
     proxied = _PROXIED.match(data) if isinstance(data, bytes) else None
     hosts = [connection.host, getattr(connection, "_tunnel_host", None)]

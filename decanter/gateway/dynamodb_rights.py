@@ -52,7 +52,7 @@ _VERB = re.compile(r"\s*(?:EXISTS\s*\(\s*)?(SELECT|INSERT|UPDATE|DELETE)\b", re.
 def rule(
     guard: Any, function: str, trace: str = "", needed: Callable[..., list[Pair]] | None = None
 ) -> Rule:
-    """Return the rule for the calls of a function. `needed`, if given, replaces `pairs`."""
+    """Return the rule for the calls that a function makes. `needed`, if given, replaces `pairs`."""
     rights = needed or pairs
 
     def refusal(operation: str, call: Mapping[str, Any]) -> str | None:

@@ -33,8 +33,8 @@ _S3_EVENTS = {
 def example_event(function: LambdaFunction, stack: Stack, body: str | None = None) -> Event:
     """Return an example event for a function; empty for a kind of function without examples.
 
-    `body` is the text of a message, a record or a request in the event, the key of an object in a
-    bucket, or the token for an authorizer.
+    `body` is the text of the message, record or request in the event; the key of an object in a
+    bucket; or the token for an authorizer.
 
     Raises:
         ValueError: events of this kind have no place for `body`.

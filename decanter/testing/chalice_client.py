@@ -101,8 +101,8 @@ class Events(TestEventsClient):
 
         Args:
             name: the function's name, as in `WebSocketClient.invoke`.
-            body: the text of a message, a record or a request in the event, the key of an object in
-                a bucket, or the token for an authorizer. For WebSocket handlers and schedules, this
+            body: the text of the message, record or request in the event; the key of an object in a
+                bucket; or the token for an authorizer. For WebSocket handlers and schedules, this
                 argument is ignored.
 
         Raises:

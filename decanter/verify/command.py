@@ -151,7 +151,7 @@ def _endpoint(args: argparse.Namespace) -> Endpoint:
 
 
 def _rules(endpoint: Endpoint, known: Routes | None, messages: Sequence[str]) -> Iterator[Rule]:
-    """Yield the rules for this endpoint. Some of them need a certain app."""
+    """Yield the rules for this endpoint. Some rules have `needs_app`."""
     yield gateway.HANDSHAKE
     if endpoint.subprotocols:
         yield gateway.OFFERED

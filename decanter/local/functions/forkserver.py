@@ -1,4 +1,4 @@
-"""The fork server, a process that has imported common modules and forks functions' processes.
+"""The fork server: it has imported common modules, and forks the processes of functions.
 
 `worker.py --forks` loads this file by its path. The gateway sends one request for each process,
 with two descriptors: the channel of the process and the pipe for the output. In each new process,
@@ -123,7 +123,7 @@ class Server:
         return None
 
     def end(self) -> None:
-        """Kill the children, and all processes that the children have started."""
+        """Kill the children, and all other processes in the children's process groups."""
         for pid in self._children.values():
             kill_group(pid)
         for pid in self._children.values():

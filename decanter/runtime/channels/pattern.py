@@ -98,7 +98,7 @@ class Pattern:
 
 
 def no_match(channel: str, patterns: Iterable[str]) -> ConfigurationError:
-    """Return the error for a channel name from the server that matches no declared pattern."""
+    """Return the error for a channel name in the app's code that matches no declared pattern."""
     return ConfigurationError(
         f"channel {channel!r} matches no declared pattern: {', '.join(patterns)}"
     )

@@ -29,7 +29,7 @@ If the process crashes in between, these hooks are not called.
 
 
 class DisconnectHooks:
-    """Calls the hooks, and computes how many rows the remaining time allows.
+    """Calls the hooks, and computes how many rows can be deleted in the remaining time.
 
     `gone` contains the ids of the connections that this event has found gone so far.
     """
