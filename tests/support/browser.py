@@ -27,6 +27,8 @@ OPTIONS = (
 )
 KEYS = {"Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9, "Backspace": 8}
 ALT, CTRL, SHIFT = 1, 2, 8
+CLICKS = 5
+"""The number of times that a click is tried."""
 
 
 def find_chromium() -> str | None:
@@ -162,20 +164,32 @@ class Page:
             raise AssertionError(f"still not true: {expression}") from None
 
     def click(self, selector: str) -> None:
-        """Click the center of an element, like a mouse, when the element has stopped moving."""
+        """Click the center of an element, like a mouse, when the element has stopped moving.
+
+        If the page moves the element between the press and the release, click again.
+
+        Raises:
+            AssertionError: the element moves at each click.
+        """
         script = (
-            "(async each => { each.scrollIntoView({block: 'nearest'});"
+            "(async each => { each.scrollIntoView({block: 'nearest'}); window.clicked = false;"
+            " const target = each.closest('label') ?? each;"
+            " target.addEventListener('click', () => { window.clicked = true }, {capture: true});"
             " for (let before = {};;) {"
             " const {x, y, width, height} = each.getBoundingClientRect();"
             " const place = {x: x + width / 2, y: y + height / 2};"
             " if (place.x === before.x && place.y === before.y) return place;"
             " before = place; await new Promise(done => setTimeout(done, 30)) } })"
         )
-        place = self.evaluate(f"{script}({element(selector)})")
-        for kind in ("mousePressed", "mouseReleased"):
-            self.command(
-                "Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place
-            )
+        for _ in range(CLICKS):
+            place = self.evaluate(f"{script}({element(selector)})")
+            for kind in ("mousePressed", "mouseReleased"):
+                self.command(
+                    "Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place
+                )
+            if self.evaluate("window.clicked") is not False:  # None: the click opened a page
+                return
+        raise AssertionError(f"{selector} moves while it is clicked")
 
     def press(self, key: str, modifiers: int = 0) -> None:
         """Press and release a key."""
