@@ -36,8 +36,8 @@ client: $(RUNNABLE) ## connect to it: send lines that you type, print messages
 
 ##@ Develop
 # Without byte code, each process that the tests start would compile what it imports.
-# Tests often wait for gateways and browsers, so three workers keep two processors busy.
-TESTS := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Tests often wait for gateways and browsers, so four workers keep two processors busy.
+TESTS := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: .venv ## run the tests
