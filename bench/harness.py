@@ -185,7 +185,7 @@ def processor_ticks() -> tuple[int, int]:
 
 
 def stolen(before: tuple[int, int], now: tuple[int, int]) -> list[str]:
-    """Return a note with the share that the host took between two moments, if the share is known.
+    """Return a note with the host's share of the processor time between two moments, if known.
 
     If the share is large, the figures of two runs are not comparable.
     """

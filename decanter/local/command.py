@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=defaults.concurrency,
         metavar="N",
-        help="the limit of processes per function; fewer if memory is low (%(default)s)",
+        help="at most N processes per function, and fewer if memory is low (%(default)s)",
     )
     _add_templates(parser)
     add("--iam", choices=MODES, default=defaults.iam, help="the check of roles (%(default)s)")

@@ -184,7 +184,7 @@ def functions_of(app: Any, each: Registered) -> list[Any]:
 
 
 def called(app: Any) -> tuple[list[Any], Any, Any]:
-    """Return the functions that Chalice calls, the function for `$connect`, and all routes."""
+    """Return the functions that Chalice calls, the function for `$connect`, and the HTTP routes."""
     functions = [it for each in registered(app) for it in functions_of(app, each)]
     connect = app.websocket_handlers.get("$connect")
     return functions, connect and connect.handler_function, app.routes

@@ -87,7 +87,7 @@ class Route:
 
 
 class Template:
-    """A merge template, evaluated for one stack, which provides the values of references.
+    """A merge template, evaluated for one stack: the stack provides the values of references.
 
     `source` is the name of the template in errors.
     """

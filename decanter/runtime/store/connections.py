@@ -6,8 +6,8 @@
         nickname = UnicodeAttribute(null=True)
 
 The model defines the attributes' names for reads, writes, the creation of the table and the
-template. The import reads no variables: the table's name is read at each use, and the region at the
-first use.
+template. The import reads no environment variables: the table's name is read at each use, and the
+region at the first use.
 """
 
 from collections import defaultdict
@@ -156,8 +156,8 @@ class ConnectionModel(Model):
                 skipped.
             limit: the maximum number of rows to read.
             greeted: the attribute that a row gets after the client's connect command. The recipient
-                of a row without this attribute has `UNGREETED` as `identity_expires_at`. Empty in
-                an app without channels.
+                of a row without this attribute has `UNGREETED` as `identity_expires_at`. In an
+                app without channels, `greeted` is empty.
         """
         key, connected_at = key_of(cls), cls.connected_at.attr_name
         end, place = cls.identity_end(), Place.of(after)

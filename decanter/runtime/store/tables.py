@@ -4,8 +4,8 @@
     class Membership(Model):
         room = UnicodeAttribute(hash_key=True)
 
-The model declares the table's key, indexes and TTL attribute. The import reads no variables. This
-module translates PynamoDB's errors into the framework's errors.
+The model declares the table's key, indexes and TTL attribute. The import reads no environment
+variables. This module translates PynamoDB's errors into the framework's errors.
 """
 
 import os
