@@ -103,7 +103,7 @@ class LiteralNames:
         return f"arn:*:execute-api:*:*:*/{self._project.api_stage}/{method}/@connections/*"
 
     def queue(self, queue: QueueDeclaration) -> Json:
-        """Return the ARN of the queue in Chalice's event source, in any region and account."""
+        """Return an ARN that matches the event source's queue in any region and account."""
         return f"arn:*:sqs:*:*:{queue.name}"
 
     def dead_letters(self, queue: QueueDeclaration) -> Json:

@@ -5,8 +5,8 @@ or the Blueprint's module. The second part is the name of the decorated function
 sets another name with `name=`. Lambda imports the module and calls the attribute. Source: Chalice
 1.34, `app.py`, `deploy/appgraph.py`.
 
-The project's own environment loads this file by its path, like `app_process`. Therefore, this file
-imports only the standard library and the project's Chalice.
+In the project's own environment, this file is loaded by its path, as `app_process` is. Therefore,
+this file imports only the standard library and the project's Chalice.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Mistakes in an app's code that Python and Chalice accept, although the code does not work.
 
-The project's own environment loads this file by its path, like `app_process`.
+In the project's own environment, this file is loaded by its path, as `app_process` is.
 """
 
 from __future__ import annotations

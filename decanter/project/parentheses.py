@@ -3,7 +3,7 @@
 `@app.on_ws_message` without parentheses passes the function to Chalice as an argument. Chalice then
 returns a decorator, and registers nothing. Source: Chalice 1.34, `app.py`.
 
-The project's own environment loads this file by its path, like `app_process`.
+In the project's own environment, this file is loaded by its path, as `app_process` is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The environment variables that code reads.
 
-The project's own environment loads this file by its path, like `app_process`.
+In the project's own environment, this file is loaded by its path, as `app_process` is.
 """
 
 from __future__ import annotations

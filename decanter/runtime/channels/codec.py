@@ -236,7 +236,7 @@ def push(kind: str, body: Mapping[str, Any], channel: str = "") -> str:
 def publication(channel: str, data: Json, info: Mapping[str, Any] | None = None) -> str:
     """Return the push of a publication. All subscribers get the same push.
 
-    `info` describes the client that published the value. It is None if the server published it.
+    `info` describes the client that published the value. `info` is None for a value of the server.
     """
     return push("pub", {"data": data, **({"info": _object(info)} if info else {})}, channel)
 

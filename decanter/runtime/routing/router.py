@@ -217,7 +217,7 @@ class Router(Sending):
         return self._handled(work, request, line)
 
     def answer(self, request: Request, line: EventLine, route: Route | None = None) -> Response:
-        """Run a route, and the handler of its error, for an app with channels.
+        """Run a route of an app with channels, and the error handler if the route raises.
 
         If `route` is None, the message selects the route.
         """

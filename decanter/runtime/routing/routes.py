@@ -39,7 +39,7 @@ class Route(NamedTuple):
 
     Attributes:
         read_payload: validates the message's payload; None if the function takes no payload.
-        allow: None if every sender may use the route.
+        allow: True for a sender that may use the route; None if every sender may use it.
         middleware: the route's own middleware, with the outermost middleware first.
     """
 
