@@ -4,6 +4,7 @@ import json
 import time
 
 from websockets.frames import Frame, Opcode
+from websockets.sync.client import ClientConnection
 
 from decanter.verify.endpoint import Endpoint
 from decanter.verify.facts.probe import (
@@ -49,18 +50,22 @@ def between_frames(endpoint: Endpoint) -> str:
 
 def at_once(limits: Limits) -> Look:
     """Return a probe that shows whether two messages of one connection are handled in parallel."""
-    seconds = min(4, limits.integration * 0.75)  # longer than a cold start
+    seconds = min(4, limits.integration * 0.75)
+
+    def took(endpoint: Endpoint, connection: ClientConnection) -> float:
+        began = time.monotonic()
+        for _ in range(2):
+            connection.send(json.dumps({"action": "sleep", "seconds": seconds}))
+        for _ in range(2):
+            answer(connection, endpoint.seconds + seconds)
+        return time.monotonic() - began
 
     def look(endpoint: Endpoint) -> str:
         with client(endpoint) as connection:
             identity(connection, endpoint.seconds)
-            began = time.monotonic()
-            for _ in range(2):
-                connection.send(json.dumps({"action": "sleep", "seconds": seconds}))
-            for _ in range(2):
-                answer(connection, endpoint.seconds + seconds)
-            took = time.monotonic() - began
-        return "in parallel" if took < seconds * 1.9 else "one after the other"
+            # The first attempt may include a cold start, which can be longer than the messages.
+            both = any(took(endpoint, connection) < seconds * 1.9 for _ in range(2))
+        return "in parallel" if both else "one after the other"
 
     return look
 
