@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 HOSTS = "decanter_allowed_hosts"
 STAGE = "decanter_stage"
 IAM = "decanter_iam"
+NO_APP = (
+    "there is no module `app`: run pytest in the folder of app.py, add this folder to pytest's "
+    "setting pythonpath, or define a fixture chalice_app"
+)
 _cleanup = pytest.StashKey[ExitStack]()
 _default = pytest.StashKey[Path]()
 _projects: "pytest.StashKey[Projects]" = pytest.StashKey()
@@ -52,15 +56,20 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Set up the run before a conftest.py is imported."""
+    from decanter.testing.stage import project_at
+
     _set_up(early_config)
+    default = early_config.stash.get(_default, None)
     try:
-        return (yield)
+        result = yield
     except ConftestImportFailure as failure:
-        if (
-            line := _one_line(failure, early_config, early_config.stash.get(_default, None))
-        ) is None:
+        project = project_at(failure.path) or default
+        if (line := _one_line(failure, early_config, project)) is None:
             raise
         raise pytest.UsageError(line) from None
+    if default is not None:
+        _enter_project(early_config, default)
+    return result
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -111,6 +120,26 @@ def _import_without_rewriting(manager: pytest.PytestPluginManager) -> None:
     getattr(manager.rewrite_hook, "_must_rewrite", set()).discard("decanter")
 
 
+def _enter_before_conftests(config: pytest.Config) -> None:
+    """Enter the project of each conftest.py before pytest imports it.
+
+    Before the collection, pytest imports the conftest.py files of all arguments and `testpaths`,
+    even of different projects. pytest has no hook for this.
+    """
+    from decanter.testing.stage import project_at
+
+    manager: Any = config.pluginmanager
+    if (original := getattr(manager, "_importconftest", None)) is None:
+        return
+
+    def entering(path: Path, *arguments: Any, **options: Any) -> Any:
+        if (project := project_at(path)) is not None:
+            _enter_project(config, project)
+        return original(path, *arguments, **options)
+
+    manager._importconftest = entering
+
+
 def _set_up(config: pytest.Config) -> None:
     if _cleanup in config.stash:
         return
@@ -120,6 +149,7 @@ def _set_up(config: pytest.Config) -> None:
         from decanter.testing.block import BLOCK
 
         stack.enter_context(BLOCK.allow(*hosts))
+    _enter_before_conftests(config)
     if (project := _project_of_run(config)) is not None:
         config.stash[_default] = project
         _enter_project(config, project)
@@ -185,6 +215,15 @@ def _extra_required() -> Iterator[None]:
         raise _failure(line) from None
 
 
+def _app_module() -> Any:
+    try:
+        return importlib.import_module("app")
+    except ModuleNotFoundError as error:
+        if error.name != "app":
+            raise
+        raise _failure(NO_APP) from None
+
+
 def _failure(line: str) -> BaseException:
     """Return the failure of a test, to raise without the error that it replaces."""
     return pytest.fail.Exception(line, pytrace=False)
@@ -196,7 +235,7 @@ def chalice_app() -> Any:
     from decanter.testing.redirect import blocked
 
     with blocked(), _extra_required():
-        module = importlib.import_module("app")
+        module = _app_module()
     if not hasattr(module, "app"):
         raise _failure(f"{module.__file__} has no Chalice object named `app`")
     return module.app

@@ -42,9 +42,10 @@ class Projects:
         self.leave()
         self.current = project
         sys.modules.update(self._modules.pop(project, {}))
-        self._search(str(project), 0)
-        if (project / "vendor").is_dir():
-            self._search(str(project / "vendor"), len(sys.path))
+        if sys.path[:1] != [str(project)]:  # another project may be before it
+            self._search(str(project), 0)
+        if (vendor := str(project / "vendor")) not in sys.path and Path(vendor).is_dir():
+            self._search(vendor, len(sys.path))
         if self._stage:
             variables = stage_environment(project, self._stage) | NO_ACCOUNT
             self._entered.enter_context(environment(variables, DROPPED))
@@ -56,9 +57,8 @@ class Projects:
 
     def _search(self, folder: str, position: int) -> None:
         """Add a folder to the import path, like Lambda."""
-        if folder not in sys.path:
-            sys.path.insert(position, folder)
-            self._entered.callback(_forget, folder)
+        sys.path.insert(position, folder)
+        self._entered.callback(_forget, folder)
 
 
 def _forget(folder: str) -> None:

@@ -98,6 +98,15 @@ def test_a_module_without_the_app_is_one_line(tmp_path: Path) -> None:
     assert "AttributeError" not in output
 
 
+def test_an_app_that_is_not_found_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend" / "app.py").write_text("")
+    (tmp_path / "test_it.py").write_text("def test_it(websocket_client):\n    pass\n")
+    output = run_pytest(tmp_path, "--rootdir", ".").stdout
+    assert "there is no module `app`: run pytest in the folder of app.py, add this" in output
+    assert "ModuleNotFoundError" not in output
+
+
 APP = """
 import os
 from chalice import Chalice

@@ -117,14 +117,17 @@ def test_an_app_imported_at_the_top_has_the_stages_environment(
     assert "4 passed" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["two", "one"]], ids=["from above", "by name"])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["two", "one"], ["-o", "pythonpath=one two", "--import-mode=importlib"]],
+    ids=["from above", "by name", "both in pythonpath"],
+)
 def test_a_run_can_have_tests_of_two_projects(tmp_path: Path, arguments: list[str]) -> None:
     for name in ("one", "two"):
         project = project_with_tests(tmp_path / name, name, file=f"test_{name}.py")
         test = project / "tests" / f"test_{name}.py"
         test.write_text(test.read_text().replace("LOADED == []", "LOADED != 1"))
-        if not arguments:  # else pytest imports both before it collects a file
-            (project / "conftest.py").write_text(f"from app import NAME\nassert NAME == {name!r}")
+        (project / "conftest.py").write_text(f"from app import NAME\nassert NAME == {name!r}")
     done = run_pytest(tmp_path, *NO_CACHE, *arguments)
     assert "8 passed" in done.stdout, done.stdout
 
