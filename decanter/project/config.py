@@ -15,6 +15,7 @@ from chalice.constants import (
 )
 
 from decanter.errors import ProjectError
+from decanter.project.config_values import check_values, is_object_of_objects
 from decanter.project.credentials import DEFAULT_REGION
 from decanter.project.declaration import Declaration, TableDeclaration
 from decanter.project.document import read_json
@@ -278,7 +279,8 @@ def _check_folder(directory: Path) -> None:
 def _check_stage(path: Path, document: Mapping[str, Any], stage: str) -> None:
     if not isinstance(document.get("app_name"), str):
         raise ProjectError(f'{path}: "app_name" must be a string')
-    stages = document.get("stages") or {}
-    if not isinstance(stages, dict) or not all(isinstance(s, dict) for s in stages.values()):
+    stages = document.get("stages", {})
+    if not is_object_of_objects(stages):
         raise ProjectError(f'{path}: "stages" must be an object of objects')
     check_stage(path, stages, stage)
+    check_values(path, document, stage)

@@ -3,11 +3,13 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from decanter.errors import ProjectError
+from decanter.project.template_forms import mistakes
 
 
 def read_json(path: Path, *, unique: bool = False) -> dict[str, Any]:
@@ -40,13 +42,16 @@ def read_template(path: Path) -> dict[str, Any]:
     """Read a template, as YAML or JSON according to the suffix of the file's name.
 
     Raises:
-        ProjectError: the file cannot be read, is not a template, or repeats a key.
+        ProjectError: the file cannot be read, is not a template, repeats a key, or has a value of a
+            wrong form.
     """
     is_yaml = path.suffix.lower() in {".yaml", ".yml"}
     document = _read_yaml(path) if is_yaml else read_json(path, unique=True)
     for section in ("Resources", "Parameters", "Mappings", "Conditions", "Outputs"):
         for name, member in _object(path, document.get(section, {}), section).items():
             _object(path, member, f"{section}.{name}")
+    for mistake in mistakes(document):
+        raise ProjectError(f"{path}: {mistake}")
     return document
 
 
@@ -80,13 +85,20 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         ProjectError: the file cannot be written.
     """
-    try:
+    with writing(path):
         if path.exists() and not path.is_file():  # such as /dev/stdout, which cannot be replaced
             path.write_text(text, encoding="utf-8")
         else:
             _replace(path.resolve(), text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within the block, which writes a file or a folder, raise ProjectError for an OSError."""
+    try:
+        yield
     except OSError as error:
-        raise ProjectError(f"cannot write {path}: {error.strerror}") from error
+        raise ProjectError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _replace(path: Path, text: str) -> None:

@@ -165,10 +165,11 @@ class Template:
         role = _dig(self._resources, logical_id(function), "Properties", "Role")
         if role is None:
             return None
-        name = (role.get("Fn::GetAtt") or [None])[0] if isinstance(role, dict) else None
-        if name is None:
+        named = role.get("Fn::GetAtt") if isinstance(role, dict) else None
+        parts = named.split(".") if isinstance(named, str) else named  # YAML may have one text
+        if not isinstance(parts, list) or not parts:
             raise ProjectError(f"{self._source}: {function} has the role {role}, which is not here")
-        return str(name)
+        return str(parts[0])
 
     def has(self, name: str) -> bool:
         """True if the template has a resource with this logical id."""
@@ -189,7 +190,10 @@ class Template:
             for name in self._of_type(kind)
             if is_attached(properties := self._resources[name].get("Properties", {}), role)
         ]
-        for policy in (*own.get("Policies", ()), *attached):
+        listed = own.get("Policies", [])
+        if isinstance(listed, dict):  # a function, such as Fn::If
+            listed = it if isinstance(it := self.resolved(listed, role), list) else [{}]
+        for policy in (*listed, *attached):
             yield str(policy.get("PolicyName")), self.resolved(policy.get("PolicyDocument"), role)
 
     def resolved(self, value: Any, where: str) -> Any:
@@ -264,7 +268,7 @@ class Template:
         ttl = self._value(name, "Properties", "TimeToLiveSpecification") or {}
         return Table(
             {"TableName": self._reference(name), **_with_numbers(arguments)},
-            ttl["AttributeName"] if str(ttl.get("Enabled")).lower() == "true" else None,
+            ttl.get("AttributeName") if str(ttl.get("Enabled")).lower() == "true" else None,
         )
 
     def _route(self, name: str, *, route_response: bool) -> Route:
@@ -388,6 +392,8 @@ def _with_numbers(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: int(item) if key.endswith("CapacityUnits") else _with_numbers(item)
+        key: int(item)
+        if key.endswith("CapacityUnits") and str(item).isdecimal()
+        else _with_numbers(item)
         for key, item in value.items()
     }

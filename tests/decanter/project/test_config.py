@@ -56,7 +56,7 @@ class TestLoad:
             ("{", "config.json:1:2: not valid JSON"),
             ("[]", "config.json: the content must be an object, not list"),
             ("{}", 'config.json: "app_name" must be a string'),
-            ('{"app_name": "x", "stages": []}', "config.json has no stage 'test'; it has dev"),
+            ('{"app_name": "x", "stages": []}', '"stages" must be an object of objects'),
             ('{"app_name": "x", "stages": [1]}', '"stages" must be an object of objects'),
             ('{"app_name": "x", "stages": {"dev": 1}}', '"stages" must be an object of objects'),
             (json.dumps(CONFIG), "config.json has no stage 'test'; it has dev, prod"),

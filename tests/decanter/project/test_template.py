@@ -97,6 +97,31 @@ class TestTables:
             template({"T": resource}).tables()
 
 
+class TestRoles:
+    @pytest.mark.parametrize("operand", [["Own", "Arn"], "Own.Arn"], ids=["JSON", "YAML"])
+    def test_a_functions_role_is_named_by_a_list_or_a_text(self, operand: Any) -> None:
+        role = {"Properties": {"Role": {"Fn::GetAtt": operand}}}
+        assert template({"WebsocketMessage": role}).role("websocket_message") == "Own"
+
+    def test_a_role_of_another_form_is_an_error(self) -> None:
+        role = {"Properties": {"Role": {"Fn::GetAtt": 5}}}
+        with pytest.raises(ProjectError, match="websocket_message has the role"):
+            template({"WebsocketMessage": role}).role("websocket_message")
+
+    @pytest.mark.parametrize(
+        ("condition", "found"), [("yes", [("a", {})]), ("no", []), ("unknown", [("None", None)])]
+    )
+    def test_the_policies_of_a_role_may_be_chosen(self, condition: str, found: Any) -> None:
+        policies = [{"PolicyName": "a", "PolicyDocument": {}}]
+        chosen = {"Fn::If": ["Wanted", policies, []]}
+        wanted = {"Fn::Equals": ["yes", condition]}
+        if condition == "unknown":
+            wanted = {"Fn::Equals": ["yes", {"Fn::ImportValue": "x"}]}
+        role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": chosen}}
+        made = template({"Own": role}, Conditions={"Wanted": wanted})
+        assert [*made.policies("Own")] == found
+
+
 class TestRoutes:
     def test_a_route_leads_to_a_function(self) -> None:
         resources = {"SendRoute": route("sendmessage", OperationName="SendRoute")}
