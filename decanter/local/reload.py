@@ -5,12 +5,14 @@ templates, and the modules in the folder of `app.py`.
 """
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 SHIPPED = ("chalicelib", "vendor")
 CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -42,7 +44,7 @@ class Sources:
     def folders(self) -> set[Path]:
         """Return the folders to watch."""
         single = {self.project, self.project / ".chalice"}
-        single |= {template.parent for template in self.templates}
+        single |= {file.parent for file in (*self.templates, *self._policies())}
         return {folder for folder in single if folder.is_dir()} | set(self._shipped())
 
     def snapshot(self) -> Snapshot:
@@ -59,12 +61,21 @@ class Sources:
     def _files(self) -> Iterator[Path]:
         yield from self.project.glob("*.py")
         yield self.project / ".chalice" / "config.json"
-        yield from (self.project / ".chalice").glob("policy*.json")
+        yield from self._policies()
         yield from self.templates
         for folder in self._shipped():
             for path in folder.iterdir():
                 if path.suffix not in COMPILED and not path.is_dir():
                     yield path
+
+    def _policies(self) -> set[Path]:
+        """Return the generated policy files, and the files that the configuration names."""
+        folder = self.project / ".chalice"
+        try:
+            document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):  # the next deployment reports it
+            document = None
+        return {*folder.glob("policy*.json"), *(folder / name for name in named_in(document))}
 
     def _shipped(self) -> Iterator[Path]:
         for name in SHIPPED:
@@ -72,6 +83,15 @@ class Sources:
             for folder, names, _ in os.walk((self.project / name).resolve()):
                 names[:] = [each for each in names if each not in CACHES]
                 yield Path(folder)
+
+
+def named_in(value: Any) -> Iterator[str]:
+    """Yield the names of the policy files in a part of the configuration."""
+    for key, member in value.items() if isinstance(value, dict) else ():
+        if key == "iam_policy_file" and isinstance(member, str):
+            yield member
+        else:
+            yield from named_in(member)
 
 
 async def changes(sources: Sources, seen: Snapshot) -> AsyncIterator[list[str]]:

@@ -1,5 +1,6 @@
 """The watched files, and their changes."""
 
+import json
 import os
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_the_folders_of_the_files_are_watched(project: Path) -> None:
     folders = Sources(project, (project / "missing" / "template.json",)).folders()
     expected = {"", ".chalice", "chalicelib", "chalicelib/deep", "vendor"}
     assert folders == {project / name for name in expected}
+
+
+def test_the_policy_files_that_the_configuration_names_are_watched(project: Path) -> None:
+    functions = {"websocket_message": {"iam_policy_file": "policies/web.json"}}
+    document = {"iam_policy_file": "all.json", "stages": {"dev": {"lambda_functions": functions}}}
+    (project / ".chalice" / "config.json").write_text(json.dumps(document))
+    (project / ".chalice" / "policies").mkdir()
+    for name in ("all.json", "other.json", "policies/web.json"):
+        (project / ".chalice" / name).touch()
+    sources = Sources(project)
+    watched = {name for name in names(sources) if name.startswith(".chalice/")}
+    assert watched == {
+        f".chalice/{name}" for name in ("config.json", "all.json", "policies/web.json")
+    }
+    assert project / ".chalice" / "policies" in sources.folders()
 
 
 def test_the_target_of_a_linked_chalicelib_is_watched(project: Path, tmp_path: Path) -> None:
