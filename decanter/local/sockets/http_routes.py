@@ -7,6 +7,7 @@ import base64
 import binascii
 from typing import Any
 
+from decanter.gateway.model import Api
 from decanter.gateway.responses import MALFORMED, TIMED_OUT, Response
 from decanter.gateway.results import Failure, Outcome, Returned, is_proxy_result
 from decanter.local.functions.functions import Functions
@@ -23,11 +24,32 @@ async def answer(
 
     With `authorizers=False`, the request does not need the signature that the route requires.
     """
-    path = request.target.removeprefix(f"/{stage}")
-    path = path if path.startswith("/") else f"/{path}"
+    path = _within(stage, request.target)
     headers = {name.lower(): value for name, value in request.headers}
     asked = (request.method, path, headers, request.body)
     return http_response(await functions.http(*asked, authorizers=authorizers))
+
+
+def has_route(api: Api, path: str) -> bool:
+    """Return True if the app has an HTTP route, with any method, for a path with the stage."""
+    parts = _parts(_within(api.http_stage, path))
+    return any(
+        len(parts) == len(wanted := _parts(route))
+        and all(
+            name == part or name.startswith("{") for name, part in zip(wanted, parts, strict=True)
+        )
+        for route in api.http_routes
+    )
+
+
+def _parts(path: str) -> list[str]:
+    return path.rstrip("/").split("/")
+
+
+def _within(stage: str, target: str) -> str:
+    """Return a target without the stage. The path of the result starts with a slash."""
+    path = target.removeprefix(f"/{stage}")
+    return path if path.startswith("/") else f"/{path}"
 
 
 def http_response(outcome: Outcome) -> Response:

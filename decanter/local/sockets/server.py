@@ -116,15 +116,14 @@ class Server:
             return await self._control.answer(request, http)
         api = self._gateway.api
         at_socket = self._socket_path(request) is not None
-        if api.http_routes and f"{request.path}/".startswith(f"/{api.http_stage}/"):
-            response = await http_routes.answer(
+        is_http = api.http_routes and f"{request.path}/".startswith(f"/{api.http_stage}/")
+        if is_http and (not at_socket or http_routes.has_route(api, request.path)):
+            return await http_routes.answer(
                 self._functions,
                 api.http_stage,
                 request,
                 authorizers=self._gateway.authorizers,
             )
-            if not (at_socket and response.status == 403):  # the app has no HTTP route here
-                return response
         return UPGRADE_REQUIRED if at_socket else self._elsewhere(request)
 
     def _elsewhere(self, request: Request) -> Response:

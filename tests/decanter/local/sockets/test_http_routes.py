@@ -5,10 +5,11 @@ from typing import Any
 import h11
 import pytest
 
+from decanter.gateway.model import Api
 from decanter.gateway.responses import MALFORMED, TIMED_OUT, Response
 from decanter.gateway.results import Failure, Returned
 from decanter.local.sockets.http import head_of
-from decanter.local.sockets.http_routes import http_response
+from decanter.local.sockets.http_routes import has_route, http_response
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,17 @@ def test_a_result_becomes_a_response(outcome: Any, response: Response) -> None:
 def test_an_invalid_status_or_header_is_refused(response: Response) -> None:
     with pytest.raises((h11.LocalProtocolError, UnicodeEncodeError)):
         head_of(response)
+
+
+@pytest.mark.parametrize(
+    ("routes", "path", "found"),
+    [
+        (("/",), "/api", True),
+        (("/",), "/api/", True),
+        (("/items/{name}",), "/api", False),
+        (("/items/{name}",), "/api/items/lamp/", True),
+        (("/items/{name}",), "/api/items", False),
+    ],
+)
+def test_a_route_is_found_by_its_path(routes: tuple[str, ...], path: str, found: bool) -> None:
+    assert has_route(Api("api", {}, "", routes, "api"), path) is found
