@@ -28,6 +28,7 @@ from websockets.uri import parse_uri
 
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
+from decanter.proxies import PROXY_ERRORS, PROXY_REMEDY, proxy_reason
 from decanter.terminal import printable
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -320,7 +321,7 @@ def run(args: argparse.Namespace) -> int:
         )
     except InvalidStatus as exc:
         return fail(f"{where} refused the connection: {refusal(exc.response)}")
-    except (InvalidHandshake, OSError) as exc:
+    except (InvalidHandshake, *PROXY_ERRORS, OSError) as exc:
         return fail(f"cannot connect to {where}: {reason(exc)}{remedy(exc, where)}")
     with connection:
         return converse(connection, args.url, args.wait, is_local=loopback)
@@ -370,6 +371,8 @@ def refusal(response: Response) -> str:
 
 def remedy(exc: Exception, where: str) -> str:
     """Return a hint for a failed connection, or an empty string."""
+    if isinstance(exc, PROXY_ERRORS):
+        return f"; {PROXY_REMEDY}"
     if isinstance(exc, ConnectionRefusedError):
         return "; is the server running?"
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLCertVerificationError):
@@ -379,6 +382,8 @@ def remedy(exc: Exception, where: str) -> str:
 
 def reason(exc: Exception) -> str:
     """Return the reason why the connection failed, in one line."""
+    if isinstance(exc, PROXY_ERRORS):
+        return printable(proxy_reason(exc))
     strerror = exc.strerror if isinstance(exc, OSError) else None
     return printable(strerror or str(exc) or type(exc).__name__)
 

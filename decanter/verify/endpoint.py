@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 from decanter.client import TOKEN, reason, without_secrets
 from decanter.errors import DecanterError
 from decanter.hosts import LOOPBACK
+from decanter.proxies import PROXY_ERRORS, PROXY_REMEDY
 
 CLOSE_SECONDS = 2
 MARKER = "decanter.token"
@@ -25,6 +26,7 @@ MARKER = "decanter.token"
 
 # The remedies for errors of a connection attempt. More specific errors come first.
 _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
+    *((kind, PROXY_REMEDY) for kind in PROXY_ERRORS),
     (ConnectionRefusedError, "is the server running?"),
     (socket.gaierror, "correct the host's name"),
     (
@@ -195,7 +197,7 @@ def reach(endpoint: Endpoint) -> int:
     where = without_secrets(endpoint.url)
     try:
         status = endpoint.handshake()
-    except (OSError, WebSocketException) as error:
+    except (OSError, WebSocketException, *PROXY_ERRORS) as error:
         remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
         raise DecanterError(f"cannot connect to {where}: {reason(error)}; {remedy}") from error
     if status != 101 and status < 500:

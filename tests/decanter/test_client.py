@@ -60,6 +60,28 @@ class TestErrors:
     """One line, and a status that a script can test."""
 
     @pytest.mark.parametrize(
+        ("proxy", "why"),
+        [
+            ("socks5://127.0.0.1:1", "a SOCKS proxy requires python-socks"),
+            ("ftp://me:secret@proxy.example", "the environment's proxy is not valid: scheme ftp"),
+        ],
+    )
+    def test_an_unusable_proxy_of_the_environment_is_named(
+        self,
+        proxy: str,
+        why: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setenv("ws_proxy", proxy)
+        assert main(["client", "ws://host.example/v1"]) == 1
+        assert main(["verify", "ws://host.example/v1"]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n"), err.count(why)) == ("", 2, 2)
+        assert err.count("correct or unset the proxy, such as https_proxy") == 2
+        assert "secret" not in err
+
+    @pytest.mark.parametrize(
         ("url", "example"),
         [
             ("127.0.0.1:8000/v1", "ws://127.0.0.1:8000/v1"),

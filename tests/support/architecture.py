@@ -54,6 +54,7 @@ TOOL_FLOORS = (
         "extras",
         "gc_paused",
         "hosts",
+        "proxies",
         "running_gateway",
         "terminal",
         "urls",
