@@ -11,6 +11,7 @@ from string import Template
 from urllib.parse import urlsplit
 
 from decanter.errors import ProjectError
+from decanter.project.document import writing
 from decanter.project.framework import DISTRIBUTION, INSTALLED, copy_framework
 from decanter.project.record import RECORD, record
 
@@ -54,7 +55,7 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
     `line` is the result of `requirement`. With None, the framework is copied into `vendor/`.
 
     Raises:
-        ProjectError: the name is invalid or already in use.
+        ProjectError: the name is invalid or already in use, or the folder cannot be written.
     """
     if not NAME.fullmatch(name):
         raise ProjectError(
@@ -64,6 +65,12 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
     folder = parent / name
     if folder.exists():
         raise ProjectError(f"{folder} already exists: choose another name, or move the folder")
+    with writing(folder):
+        _write(folder, name, line)
+    return folder
+
+
+def _write(folder: Path, name: str, line: str | None) -> None:
     for source in sorted(SKELETON.rglob(f"*{SUFFIX}")):
         path = source.relative_to(SKELETON).as_posix().removesuffix(SUFFIX)
         target = folder / (f".{path}" if path.startswith(HIDDEN) else path)
@@ -74,7 +81,6 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
     (folder / ".chalice" / RECORD).write_text(record(policies), encoding="utf-8")
     if line is None:
         copy_framework(folder / "vendor" / "decanter")
-    return folder
 
 
 def requirement(distributions: Iterable[Distribution] | None = None) -> str | None:

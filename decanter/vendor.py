@@ -10,6 +10,7 @@ from pathlib import Path
 
 from decanter import __version__
 from decanter.errors import ProjectError
+from decanter.project.document import writing
 from decanter.project.framework import copy_framework, is_framework
 
 
@@ -36,7 +37,7 @@ def vendor(project: Path) -> Path:
 
     Raises:
         ProjectError: the folder is not a Chalice project, or `vendor/decanter` is not a copy of the
-            framework.
+            framework or cannot be written.
     """
     if not (project / ".chalice" / "config.json").is_file():
         raise ProjectError(
@@ -49,9 +50,10 @@ def vendor(project: Path) -> Path:
     if target.exists() and not is_framework(target):
         raise ProjectError(f"{target} is not Decanter's framework: move it to another place first")
     fresh = target.with_name("decanter.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    copy_framework(fresh)
-    if target.exists():
-        shutil.rmtree(target)
-    fresh.rename(target)
+    with writing(target):
+        shutil.rmtree(fresh, ignore_errors=True)
+        copy_framework(fresh)
+        if target.exists():
+            shutil.rmtree(target)
+        fresh.rename(target)
     return target

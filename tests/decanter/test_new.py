@@ -147,6 +147,12 @@ def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
         create("hello", tmp_path)
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ProjectError, match=r"^cannot write .*/file/hello: Not a directory$"):
+        create("hello", tmp_path / "file")
+
+
 def test_its_template_can_be_made(project: Path) -> None:
     done = decanter_here("template", "--project-dir", project, "--output", "-")
     assert done.returncode == 0, done.stderr

@@ -67,3 +67,9 @@ def test_a_folder_without_a_project_is_refused_in_one_line(tmp_path: Path) -> No
     assert done.returncode == 2
     assert "no .chalice/config.json" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(project: Path) -> None:
+    (project / "vendor").touch()
+    with pytest.raises(ProjectError, match=r"^cannot write .*/vendor/decanter: "):
+        vendor(project)
