@@ -46,7 +46,10 @@ def check_url(url: str) -> bool:
         ClientError: the URL is not a WebSocket URL.
     """
     try:
-        return parse_uri(url).host in LOOPBACK
+        host = parse_uri(url).host
+        host.encode("idna")  # as the resolver does
+    except UnicodeError as exc:
+        raise ClientError(f"the host in {url!r} is not a name or an address: correct it") from exc
     except (InvalidURI, ValueError) as exc:
         if "port" in str(exc).lower():
             raise ClientError(f"{url!r} has no port from 1 to 65535") from exc
@@ -54,6 +57,7 @@ def check_url(url: str) -> bool:
             f"{url!r} is not a WebSocket URL: write ws://HOST/PATH or wss://HOST/PATH,"
             f" such as {likely_url(url)}"
         ) from exc
+    return host in LOOPBACK
 
 
 def likely_url(url: str) -> str:

@@ -81,6 +81,16 @@ class TestErrors:
         assert err.count("correct or unset the proxy, such as https_proxy") == 2
         assert "secret" not in err
 
+    @pytest.mark.parametrize("command", ["client", "verify"])
+    def test_names_a_url_with_an_empty_part_of_the_host(
+        self, command: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The reason is often a variable of the shell that is not set."""
+        url = "wss://.execute-api.eu-west-1.amazonaws.com/dev"
+        assert main([command, url]) == 2
+        line = f"decanter: error: the host in {url!r} is not a name or an address: correct it\n"
+        assert capsys.readouterr() == ("", line)
+
     @pytest.mark.parametrize(
         ("url", "example"),
         [

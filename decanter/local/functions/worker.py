@@ -113,6 +113,9 @@ class LineStream(io.TextIOBase):
         descriptor: int = self.buffer.fileno()
         return descriptor
 
+    def reconfigure(self, **_: Any) -> None:
+        """Accept the settings that a standard stream accepts. Complete lines are not buffered."""
+
     def writable(self) -> bool:
         """Return True, because the stream accepts text."""
         return True

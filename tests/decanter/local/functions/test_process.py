@@ -52,3 +52,18 @@ def test_a_variable_that_the_stage_lacks_at_import_is_one_line(tmp_path: Path) -
         refused.value
     )
     assert refused.value.detail == ""
+
+
+def test_an_app_may_change_the_settings_of_its_output(tmp_path: Path) -> None:
+    source = "import sys\nsys.stdout.reconfigure(line_buffering=True)\nprint('imported')\n"
+    SmallProject(tmp_path).write(f"{source}from chalice import Chalice\napp = Chalice('small')\n")
+    lines: list[str] = []
+    launch = Launch(tmp_path, clean_environment() | ENDPOINT, lambda line, _: lines.append(line))
+
+    async def run() -> None:
+        worker = await Worker.start(launch)
+        worker.kill()
+        await worker.wait()
+
+    asyncio.run(run())
+    assert lines == ["imported"]
