@@ -392,8 +392,9 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             remedy = f"take another with --port, as in --port {port + 1 if port < 65535 else 0}"
             raise ServiceError(f"port {port} of {host} is taken: {remedy}") from error
-        raise ServiceError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        reason = getattr(error, "strerror", None) or "this is not a name or an address"
+        raise ServiceError(f"cannot listen on {host!r} port {port}: {reason}") from error

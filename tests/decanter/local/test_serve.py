@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from decanter.local.serve import Options
+from decanter.errors import ServiceError
+from decanter.local.serve import Options, bind
 from decanter.project.config import Project
 from tests.support.projects import write_project
 
@@ -18,3 +19,9 @@ def test_each_template_that_is_read_is_watched(tmp_path: Path, file: str) -> Non
     assert project.own_templates == [project.directory / file]
     assert project.own_templates[0].resolve() in watched
     assert Options(use_template=False).template_paths(project) == []
+
+
+@pytest.mark.parametrize("host", ["", "a..b"])
+def test_an_invalid_host_is_one_line(host: str) -> None:
+    with pytest.raises(ServiceError, match=f"^cannot listen on '{host}' port 0: [^\\n]+$"):
+        bind(host, 0)
