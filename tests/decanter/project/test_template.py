@@ -114,7 +114,7 @@ class TestRoles:
     def test_the_policies_of_a_role_may_be_chosen(self, condition: str, found: Any) -> None:
         policies = [{"PolicyName": "a", "PolicyDocument": {}}]
         chosen = {"Fn::If": ["Wanted", policies, []]}
-        wanted = {"Fn::Equals": ["yes", condition]}
+        wanted: dict[str, Any] = {"Fn::Equals": ["yes", condition]}
         if condition == "unknown":
             wanted = {"Fn::Equals": ["yes", {"Fn::ImportValue": "x"}]}
         role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": chosen}}
