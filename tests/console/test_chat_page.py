@@ -1,5 +1,6 @@
 """The guide's page of a client in two browsers, with npm's `centrifuge` and tokens that expire."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from tests.console.conftest import Service
 from tests.support.browser import Page, chromium, text, texts
+from tests.support.clients import receive
 from tests.support.gateways import NODE, ROOT
 from tests.support.sdk import IS_INSTALLED
 from tests.support.tokens import BASE, SECRET
@@ -100,6 +102,7 @@ def test_two_browsers_go_on_after_their_tokens_and_the_gateway_have_ended(
         say(browser, "<b>hi</b>")
         for page in both.values():
             page.wait(f"{texts('#lines li')}.includes('ann: <b>hi</b>')")
+        come_and_go(lounge, frontend, browser)
         for user in both:
             wait_for_tokens(frontend, user, 2)
         # On a busy machine, a refresh can be too late, and an expired client gets no push.
@@ -120,6 +123,17 @@ def test_two_browsers_go_on_after_their_tokens_and_the_gateway_have_ended(
         browser.wait(f"{text('#here')} === 'ann'")
         browser.open("about:blank")
         browser.complaints.clear()  # Chromium reports each refused connection
+
+
+def come_and_go(lounge: Service, frontend: Frontend, page: Page) -> None:
+    """Show a user who leaves the channel and comes back on the same connection."""
+    with lounge.running.connect() as eve:
+        eve.send(json.dumps({"id": 1, "connect": {"token": frontend.token("eve")}}))
+        assert '"connect"' in receive(eve)
+        for number, command in enumerate(("subscribe", "unsubscribe") * 2, 2):
+            eve.send(json.dumps({"id": number, command: {"channel": "chat:lobby"}}))
+            here = "ann, bob, eve" if command == "subscribe" else "ann, bob"
+            page.wait(f"{text('#here')} === '{here}'")
 
 
 def wait_for_tokens(frontend: Frontend, user: str, count: int) -> None:

@@ -108,7 +108,10 @@ class Store(Protocol):
         ...
 
     def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:
-        """End and return a membership; None if it is not live, or a later command renewed it."""
+        """End and return a membership; None if there is none, or a later command renewed it.
+
+        An expired membership also ends here.
+        """
         ...
 
     def extend_membership(self, session: Session, channel: str, expires_at: int) -> None:

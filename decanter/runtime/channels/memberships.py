@@ -170,7 +170,9 @@ class Memberships:
         row.update(actions=actions)
 
     def end(self, channel: str, connection_id: str, seq: int | None) -> Member | None:
-        """End and return a subscription; None if it is not live, or a later command renewed it.
+        """End and return a subscription; None if there is none, or a later command renewed it.
+
+        An expired subscription also ends here, so that the other members get a `leave` push.
 
         `seq` is the id of the client's command; None if the server ends the subscription.
         """
@@ -187,7 +189,7 @@ class Memberships:
             old = self._update(channel, connection_id, changes, condition, values)
         except ChangedError:
             return None
-        return self.live(old, now_ms)
+        return self._member(old)
 
     def set_until(self, channel: str, connection_id: str, attribute: str, until: int) -> None:
         """Set an expiry attribute of a live subscription, in epoch seconds; 0 for no expiry."""
@@ -200,10 +202,10 @@ class Memberships:
             return
 
     def delete(self, channel: str, connection_id: str) -> Member | None:
-        """Delete a row and return its membership; None if it was not live."""
+        """Delete a row and return its membership, live or expired; None if it had ended."""
         key = self._key(channel, connection_id)
         answer = dispatch(self.model, "DeleteItem", Key=key, ReturnValues="ALL_OLD")
-        return self.live(answer.get("Attributes"), self.time_ms())
+        return self._member(answer.get("Attributes"))
 
     def get(self, channel: str, connection_id: str) -> Member | None:
         """Return a live membership; None if there is none."""
@@ -259,16 +261,20 @@ class Memberships:
 
     def live(self, item: Item | None, now_ms: int) -> Member | None:
         """Return the membership in a row; None if it has ended or expired."""
+        is_over = not item or not self.recipients({"Items": [item]}, now_ms)
+        return None if is_over else self._member(item)
+
+    def _member(self, item: Item | None) -> Member | None:
+        """Return the membership in a row, live or expired; None if it has ended."""
         model = self.model
         if not item or model.left.attr_name in item:
-            return None
-        if not (recipients := self.recipients({"Items": [item]}, now_ms)):
             return None
         info, channel_info = (
             _text(item.get(each.attr_name)) for each in (model.info, model.channel_info)
         )
         return Member(
-            *recipients[0][:2],
+            item[model.connection_id.attr_name]["S"],
+            number_of(item.get(model.connected_at.attr_name)),
             _text(item.get(model.identity.attr_name)),
             Json(info) if info else None,
             Json(channel_info) if channel_info else None,

@@ -195,7 +195,7 @@ class Tables:
         return True
 
     def leave(self, session: Session, channel: str, seq: int | None) -> Member | None:
-        """End and return a membership; None if it is not live, or a later command renewed it."""
+        """End and return a membership; None if there is none, or a later command renewed it."""
         member = self.memberships.end(channel, session.connection_id, seq)
         if seq is not None:
             self._remove_name(session.connection_id, channel, seq)
@@ -255,7 +255,7 @@ class Tables:
             return
 
     def _without_channels(self, removed: Removed | None) -> Removed | None:
-        """Delete the subscriptions of a deleted row. Add live subscriptions to `removed.left`."""
+        """Delete the subscriptions of a deleted row. Add those not ended to `removed.left`."""
         if removed is None:
             return None
         row = removed.row

@@ -225,9 +225,13 @@ class ChannelWire(Wire):
         return errors
 
     def tell(self, channel: str, kind: str, member: Member, outbox: Outbox) -> None:
-        """Announce a join or a leave to a channel's members, if there are fewer than 100."""
+        """Announce a join or a leave to a channel's members, if there are fewer than 100.
+
+        Announce nothing that a later command has already reversed.
+        """
         members = [each.connection_id for each in islice(self.tables.members(channel), MOST_TOLD)]
-        if members and len(members) < MOST_TOLD:
+        holds = (member.connection_id in members) is (kind == "join")
+        if members and len(members) < MOST_TOLD and holds:
             outbox.send(members, codec.push(kind, {"info": member.as_seen()}, channel))
 
     def statistics(self, channel: str) -> dict[str, int]:

@@ -218,6 +218,24 @@ def test_past_an_expiry_nothing_comes(tables: Tables, time: Clocked) -> None:
     assert recipients(tables, "a", CONNECTED_AT + MAX_AGE_MS) == []
 
 
+def test_an_expired_client_leaves_its_channels(tables: Tables, time: Clocked) -> None:
+    """Its members have heard that it joined, so they must hear that it leaves."""
+    end = NOW // 1000 + 100
+    session = greeted(tables, Welcome("ann", {"name": "Ann"}, expires_at=end))
+    tables.join(session, {"a": Grant(2), "b": Grant(3), "c": Grant(4, until=end - 50)})
+    time.now_ms = NOW + 60_000
+    left = tables.leave(session, "c", None)
+    assert left is not None
+    assert left.as_seen() == {"user": "ann", "client": ME, "conn_info": '{"name":"Ann"}'}
+    assert tables.leave(session, "c", 5) is None
+    time.now_ms = NOW + 120_000
+    assert [*tables.members("a"), *tables.members("b")] == []
+    assert tables.leave(session, "b", 6) is not None
+    removed = tables.remove(ME)
+    assert removed is not None
+    assert [(name, member.identity) for name, member in removed.left] == [("a", "ann")]
+
+
 def test_a_refresh_reaches_a_subscription_that_was_under_way(tables: Tables) -> None:
     end = NOW // 1000 + 100
     old = greeted(tables, Welcome("ann", expires_at=end))
