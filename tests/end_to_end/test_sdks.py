@@ -526,6 +526,23 @@ def test_a_client_that_refreshes_too_late_connects_again(lounge: Lounge, sdk: Or
         assert client.order("rpc", method="whoami", data={}) == {"identity": "lea"}
 
 
+def test_a_client_without_a_token_connects_again_after_the_expiry(
+    lounge: Lounge, sdk: Orders
+) -> None:
+    """Such as a client with a cookie, whose SDK has no function that gets tokens."""
+    with opened(lounge, sdk, data={"name": "pam", "seconds": LATE_SECONDS}) as client:
+        first = client.connect()["client"]
+        client.wait("connecting")
+        deadline = time.monotonic() + SECONDS
+        while not (seen := client.have("connecting")):
+            assert time.monotonic() < deadline
+            with contextlib.suppress(Refused):
+                client.order("rpc", method="echo", data=1)
+        assert seen[0].context["code"] == 3005
+        assert client.wait("connected").context["client"] != first
+        assert client.have("disconnected") == []
+
+
 def test_a_subscription_that_is_refreshed_too_late_is_renewed(lounge: Lounge, sdk: Orders) -> None:
     channel = "private:lou"
     with opened(lounge, sdk, data={"name": "lou"}) as client:

@@ -7,13 +7,17 @@ encoded does not match, so each value has exactly one name.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from urllib.parse import unquote
 
 from decanter.runtime.errors import ConfigurationError, DeclarationError
 
 MOST_CHARACTERS = 255
+
+MOST_CHANNELS = 128
+MOST_NAME_BYTES = 4096
+"""The maximum total size of a connection's channel names, which its row contains."""
 
 OF_IDENTITY = "$identity:"
 """The prefix of the keys that `identity_key` returns. No channel's name begins with it."""
@@ -24,13 +28,28 @@ _VALUE = r"[^:\x00-\x1f\x7f]+"
 
 
 def encoded(value: str) -> str:
-    """Return a value in the percent-encoded form that a channel's name contains."""
+    """Return a value in the percent-encoded form that a channel's name contains.
+
+    Raises:
+        TypeError: the value is not a string, such as a number that an app uses as identity.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"an identity or a value of a pattern is a string, not {value!r}: use str")
     return _ENCODED.sub(lambda found: f"%{ord(found[0]):02X}", value)
 
 
 def identity_key(identity: str) -> str:
     """Return the hash key of the rows that list the connections of an identity."""
     return OF_IDENTITY + encoded(identity)
+
+
+def too_many(names: Collection[str]) -> str:
+    """Return the limit that a connection's channels exceed; an empty string if they are few."""
+    if len(names) > MOST_CHANNELS:
+        return f"more than {MOST_CHANNELS} channels"
+    if sum(len(name.encode()) for name in names) > MOST_NAME_BYTES:
+        return f"the names have more than {MOST_NAME_BYTES} bytes"
+    return ""
 
 
 class Pattern:

@@ -33,12 +33,9 @@ from decanter.runtime.channels.codes import (
 )
 from decanter.runtime.channels.declaration import Channel, Channels, Publication, Subscription
 from decanter.runtime.channels.interfaces import App, Grant, Member, Session, Store
+from decanter.runtime.channels.pattern import too_many
 from decanter.runtime.errors import MessageError
 from decanter.runtime.functions import place
-
-MOST_CHANNELS = 128
-MOST_NAME_BYTES = 4096
-"""The maximum total size of a connection's channel names, which its row contains."""
 
 EARLY_SECONDS = 10
 """The client must refresh a token this many seconds before the token's expiry. If the token expires
@@ -82,6 +79,7 @@ class Frame:
         self._session = Session("", 0)
         self._error: ReplyError | None = None
         self._joining: _Joining = {}
+        self._is_pruned = False
         self._joined: list[tuple[int, str]] = []
         self.methods: list[str] = []
         """The methods of the commands so far, for the log."""
@@ -91,8 +89,7 @@ class Frame:
         replies: list[tuple[int, str]] = []
         end = None
         try:
-            if not self._begin(connection_id):
-                return Answer([])
+            self._begin(connection_id)
             for command in codec.commands(text):
                 if command.method != "subscribe" or command.text("channel") in self._joining:
                     replies += self._join_all()
@@ -107,20 +104,21 @@ class Frame:
             replies.append((0, codec.disconnect(end)))
         return Answer(codec.frames(replies), end, self._after)
 
-    def _begin(self, connection_id: str) -> bool:
-        """Run the message hooks, and read the row. Return False if the connection has ended."""
+    def _begin(self, connection_id: str) -> None:
+        """Read the row, and run the message hooks.
+
+        Raises:
+            Disconnect: the row is lost or deleted, or a hook ends the connection.
+        """
         try:
-            self._app.admit()
-            session = self._store.read(connection_id)
-        except Exception as error:  # all commands of the frame get error replies
-            # `RateLimit` also raises `Flooding` if the connection has no row.
-            if getattr(error, "closes", False) and self._store.read(connection_id) is None:
-                raise Disconnect(FORCE_RECONNECT) from error
+            if session := self._store.read(connection_id):
+                self._app.admit()
+        except Exception as error:  # noqa: BLE001 - all commands of the frame get error replies
             self._error = self._error_of(error)
         else:
-            self._session = session or self._session
-            return session is not None
-        return True
+            if session is None:
+                raise Disconnect(FORCE_RECONNECT)
+            self._session = session
 
     def _answer(self, command: Command) -> str | None:
         """Return the reply to a command.
@@ -194,10 +192,11 @@ class Frame:
             return None
         subs = {name: dict[str, Any]() for name in welcome.channels}
         data = {} if welcome.data is None else {"data": codec.text_of(welcome.data)}
-        return {**self._client(), **codec.filled(subs=subs or None), **data}
+        return {**self._client(command), **codec.filled(subs=subs or None), **data}
 
-    def _client(self) -> dict[str, Any]:
-        expires_at = self._session.expires_at
+    def _client(self, command: Command) -> dict[str, Any]:
+        # Without a token, an SDK cannot refresh. It would disconnect, and would not reconnect.
+        expires_at = self._session.expires_at if command.text("token") else 0
         return {
             "client": self._session.connection_id,
             "version": self._version,
@@ -223,7 +222,7 @@ class Frame:
             raise Disconnect(CONNECTION_EXPIRED)
         self._store.extend(self._session, expires_at)
         self._session = self._session._replace(expires_at=expires_at)
-        return self._client()
+        return self._client(command)
 
     def _subscribe(self, command: Command) -> dict[str, Any] | None:
         name = command.text("channel")
@@ -267,12 +266,15 @@ class Frame:
         return subscription
 
     def _check_room(self, names: Collection[str]) -> None:
-        """Raise error 106 if these names and the names in the row together exceed a limit."""
-        together = {*self._session.channels, *names}
-        if len(together) > MOST_CHANNELS:
-            raise ReplyError(LIMIT_EXCEEDED, f"more than {MOST_CHANNELS} channels")
-        if sum(len(name.encode()) for name in together) > MOST_NAME_BYTES:
-            raise ReplyError(LIMIT_EXCEEDED, f"the names have more than {MOST_NAME_BYTES} bytes")
+        """Raise error 106 if the connection's channels and these names exceed a limit."""
+        session, held = self._session, {*self._session.channels}
+        if too_many({*held, *names}) and not self._is_pruned:
+            # The row keeps the names of channels that the server ended. Count them once a frame.
+            written = held - {*self._joining}
+            held -= {it for it in written if not self._store.member(it, session.connection_id)}
+            self._session, self._is_pruned = session._replace(channels=held), True
+        if problem := too_many({*held, *names}):
+            raise ReplyError(LIMIT_EXCEEDED, problem)
 
     def _join(self, joining: "_Joining") -> bool:
         """Write subscriptions. Return False if the connection has ended."""

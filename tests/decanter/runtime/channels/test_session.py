@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from decanter.runtime.channels import codec
 from decanter.runtime.channels.codes import Disconnect, ReplyError
 from decanter.runtime.channels.declaration import Channel, Channels, Publication, Subscription
-from decanter.runtime.channels.interfaces import Welcome
-from decanter.runtime.channels.session import MOST_CHANNELS
-from decanter.runtime.errors import Flooding, Forbidden, MessageError
+from decanter.runtime.channels.interfaces import Grant, Welcome
+from decanter.runtime.channels.pattern import MOST_CHANNELS
+from decanter.runtime.errors import Flooding, Forbidden, MessageError, RateLimited
 from tests.support.channels import NOW, Stage, greeted
 
 
@@ -84,17 +84,41 @@ def test_connect_names_the_client() -> None:
     assert stage.app.told == [("chat:1", "join", "A")]
 
 
-@pytest.mark.parametrize(("has_row", "code"), [(True, 3503), (False, 3011)])
-def test_a_closed_client_without_a_row_reconnects(
-    stage: Stage, *, has_row: bool, code: int
-) -> None:
-    """No count of messages exists for it, so it is not known to flood."""
+def test_a_client_without_a_token_is_not_asked_to_refresh() -> None:
+    """An SDK without a token would disconnect. Later, code 3005 makes it reconnect."""
+    stage = Stage(_channels(), "A")
+    stage.app.welcome = Welcome("ann", expires_at=NOW + 100)
+    assert sent(stage, 1, "connect")["connect"] == {"client": "A", "version": "decanter"}
+    stage.now = NOW + 100
+    answer = stage.send("A", '{"id":2,"rpc":{"method":"m"}}')
+    assert answer.end is not None
+    assert answer.end.code == 3005
+
+
+def test_a_client_that_floods_is_closed(stage: Stage) -> None:
     stage.app.refusal = Flooding()
-    if not has_row:
-        del stage.store.rows["A"]
     answer = stage.send("A", '{"id":2,"subscribe":{"channel":"chat:1"}}')
     assert answer.end is not None
-    assert answer.end.code == code
+    assert answer.end.code == 3503
+
+
+@pytest.mark.parametrize("refusal", [None, RateLimited(), Flooding()])
+@pytest.mark.parametrize("command", ['"connect":{}', '"subscribe":{"channel":"chat:1"}'])
+def test_a_client_without_a_row_reconnects(
+    stage: Stage, refusal: Exception | None, command: str
+) -> None:
+    """The row is lost, such as after a replaced table, or the connection has already ended.
+
+    Without a row, no count of messages exists, so the client is not known to flood.
+    """
+    stage.app.refusal = refusal
+    del stage.store.rows["A"]
+    answer = stage.send("A", f'{{"id":2,{command}}}')
+    assert answer.end is not None
+    assert answer.end.code == 3011
+    (frame,) = answer.frames
+    assert json.loads(frame)["push"]["disconnect"]["code"] == 3011
+    assert stage.store.memberships == {}
 
 
 @pytest.mark.parametrize("frame", ['{"id":2,"subscribe":{"channel":"chat:1"}}', '{"send":{}}'])
@@ -275,6 +299,20 @@ def test_a_connection_has_a_limited_number_of_channels(stage: Stage) -> None:
     assert "subscribe" in sent(stage, 201, "subscribe", channel="chat:5")
 
 
+def test_channels_that_the_server_has_ended_do_not_count(stage: Stage) -> None:
+    """Their names stay in the row, such as of a player whom the server moves from room to room."""
+    for number in range(MOST_CHANNELS):
+        session = stage.store.rows["A"]
+        stage.store.join(session, {f"chat:{number}": Grant()})
+        stage.store.leave(session, f"chat:{number}", None)
+    frame = "\n".join(
+        json.dumps({"id": number, "subscribe": {"channel": f"chat:{number}"}})
+        for number in range(200, 201 + MOST_CHANNELS)
+    )
+    replies = [json.loads(it) for it in stage.send("A", frame).frames[0].split("\n")]
+    assert [it["id"] for it in replies if "error" in it] == [200 + MOST_CHANNELS]
+
+
 def test_the_names_of_channels_have_a_limited_size(stage: Stage) -> None:
     for number in range(16):
         sent(stage, number + 2, "subscribe", channel=f"chat:{number:0250}")
@@ -286,11 +324,6 @@ def test_commands_before_the_end_are_answered(stage: Stage) -> None:
     first, push = map(json.loads, answer.frames[0].split("\n"))
     assert (first["rpc"]["data"], push["push"]["disconnect"]["code"]) == (5, 3501)
     assert stage.app.called == [("m", "5"), ("", "1")]
-
-
-def test_a_connection_that_has_ended_gets_nothing() -> None:
-    stage = Stage(_channels())
-    assert stage.send("A", '{"id":1,"connect":{}}').frames == []
 
 
 VALUES: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
