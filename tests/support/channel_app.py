@@ -158,6 +158,15 @@ def shout(request):
     request.broadcast(request.raw("data"))
 
 
+app.Connection = Connection
+
+
+@app.lambda_function()
+@uses()
+def cannot(event, context):
+    return do(event, context)
+
+
 @app.lambda_function()
 @uses(sends=True)
 def do(event, context):

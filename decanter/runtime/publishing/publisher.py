@@ -5,7 +5,7 @@ streams.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
 from threading import local
@@ -71,8 +71,12 @@ class Publisher:
 
     def send(self, connection_ids: str | Iterable[str], frame: Frame, context: object) -> Report:
         """Send a frame to one connection, or to several. `Router.send` has the details."""
-        outbox = self.outbox(context)
-        return _noted("send", outbox.wire.send(outbox, connection_ids, frame))
+        return _noted("send", self.run(lambda it: it.wire.send(it, connection_ids, frame), context))
+
+    def run(self, work: Callable[[Outbox], Report], context: object) -> Report:
+        """Call `work` with an outbox. Its errors are the same as those of a broadcast."""
+        with _translated():
+            return work(self.outbox(context))
 
     def close(self, connection_ids: str | Iterable[str], context: object) -> Report:
         """Close one connection, or several. `Router.close` has the details."""

@@ -1,7 +1,7 @@
 """The router's methods for any Lambda function: send, publish, sweep, and process the queue."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from threading import local
 from typing import TYPE_CHECKING, Any
 
@@ -123,11 +123,13 @@ class Sending(Routes):
             ConfigurationError: no declared pattern matches the channel.
             PostingRefusedError: the Lambda function is not allowed to post.
         """
-        return self._channels.subscribe(identity, channel, self._publisher.outbox(context))
+        change = partial(self._channels.subscribe, identity, channel)
+        return self._publisher.run(change, context)
 
     def unsubscribe(self, *, identity: str, channel: str, context: object = None) -> Report:
         """Unsubscribe all connections of an identity from a channel, like `subscribe`."""
-        return self._channels.unsubscribe(identity, channel, self._publisher.outbox(context))
+        change = partial(self._channels.unsubscribe, identity, channel)
+        return self._publisher.run(change, context)
 
     def kick(
         self, *, identity: str, code: int = 3503, reason: str = "", context: object = None
@@ -142,7 +144,8 @@ class Sending(Routes):
             ConfigurationError: the app has no channels.
             PostingRefusedError: the Lambda function is not allowed to post or to close connections.
         """
-        return self._channels.kick(identity, code, reason, self._publisher.outbox(context))
+        change = partial(self._channels.kick, identity, code, reason)
+        return self._publisher.run(change, context)
 
     @property
     def _channels(self) -> "ChannelWire":

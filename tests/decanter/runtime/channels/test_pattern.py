@@ -1,5 +1,7 @@
 """Patterns: which names match, and that no name matches two."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +44,14 @@ def test_a_filled_name_gives_the_value_back(value: str) -> None:
 @given(one=st.text(min_size=1, max_size=5), other=st.text(min_size=1, max_size=5))
 def test_two_identities_never_share_a_key(one: str, other: str) -> None:
     assert (identity_key(one) == identity_key(other)) is (one == other)
+
+
+def test_a_value_that_is_not_a_string_is_named() -> None:
+    number: Any = 42
+    with pytest.raises(TypeError, match="is a string, not 42: use str"):
+        identity_key(number)
+    with pytest.raises(TypeError, match="is a string, not 42: use str"):
+        Pattern("chat:{room}").fill({"room": number})
 
 
 @pytest.mark.parametrize(

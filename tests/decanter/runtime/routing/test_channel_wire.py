@@ -13,7 +13,7 @@ from pynamodb.attributes import UnicodeAttribute
 from decanter.runtime.channels.codes import ReplyError
 from decanter.runtime.channels.interfaces import Member
 from decanter.runtime.channels.tables import Tables
-from decanter.runtime.errors import Forbidden, SettingError
+from decanter.runtime.errors import Forbidden, PostingRefusedError, SettingError
 from decanter.runtime.fanout.outbox import Outbox
 from decanter.runtime.routing.channel_wire import MOST_TOLD, ChannelWire
 from decanter.runtime.routing.request import Request
@@ -304,6 +304,57 @@ def test_an_expired_client_cannot_refresh(client: WebSocketClient) -> None:
     ann.socket.send_json({"id": 2, "refresh": {"token": "ann"}})
     assert [it["disconnect"]["code"] for it in ann.heard()] == [3005]
     assert ann.socket.closed is not None
+
+
+def test_members_hear_that_an_expired_client_leaves(client: WebSocketClient) -> None:
+    ann, bob = member(client, "ann"), Peer(client, "bob", int(client.clock.time()) + 100)
+    bob.ask("subscribe", channel="chat:1")
+    assert [it["join"]["info"]["user"] for it in ann.heard()] == ["bob"]
+    client.clock.advance(120)
+    client.invoke("sweep")
+    assert [it["leave"]["info"]["user"] for it in ann.heard()] == ["bob"]
+
+
+def test_members_hear_nothing_that_is_already_over(client: WebSocketClient) -> None:
+    """API Gateway may run the handlers of a connection in any order."""
+    ann, bob = member(client, "ann"), Peer(client, "bob")
+    bob.number = 8
+    bob.ask("unsubscribe", channel="chat:1")
+    bob.number = 7
+    bob.ask("subscribe", channel="chat:1")
+    assert ann.heard() == []
+    bob.number = 9
+    bob.ask("subscribe", channel="chat:1")
+    assert [it["join"]["info"]["user"] for it in ann.heard()] == ["bob"]
+    router, mine = client.app.router, Member(bob.socket.connection_id, 1, "bob")
+    router.wire.tell("chat:1", "leave", mine, router.outboxes.of({"requestContext": {}}, None))
+    assert ann.heard() == []
+
+
+def test_a_client_whose_row_is_lost_reconnects(client: WebSocketClient) -> None:
+    """Such as after a replaced table: without a row it would get no messages."""
+    ann = member(client, "ann")
+    client.app.Connection(ann.socket.connection_id).delete()
+    ann.socket.send_json({"id": 7, "rpc": {"method": "echo", "data": 1}})
+    assert [it["disconnect"]["code"] for it in ann.heard()] == [3011]
+    assert ann.socket.closed is not None
+
+
+@pytest.mark.parametrize(
+    ("call", "values"),
+    [
+        ("kick", {"identity": "ann"}),
+        ("subscribe", {"identity": "ann", "channel": "raw"}),
+        ("unsubscribe", {"identity": "ann", "channel": "raw"}),
+        ("send", {"connection_ids": ["a="], "frame": 1}),
+        ("publish", {"channel": "raw", "data": 1}),
+    ],
+)
+def test_the_error_for_missing_rights_names_the_declaration(
+    client: WebSocketClient, call: str, values: dict[str, Any]
+) -> None:
+    with pytest.raises(PostingRefusedError, match=r"as @uses\(sends=True\) on the function does"):
+        client.invoke("cannot", {"call": call, **values})
 
 
 def test_another_program_publishes_through_the_queue(client: WebSocketClient) -> None:
