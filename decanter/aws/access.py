@@ -112,7 +112,7 @@ class LiteralNames:
 
     def log_group(self, function: str) -> Json:
         """Return the ARN of the log group that Lambda names after the function."""
-        name = f"{self._project.app_name}-{self._project.chalice_stage}-{function}"
+        name = self._project.stack.function_name(function)
         return f"arn:*:logs:*:*:log-group:/aws/lambda/{name}:*"
 
 

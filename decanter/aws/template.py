@@ -239,7 +239,7 @@ def parameters(project: Project, declaration: Declaration) -> Section:
     if declaration.functions:
         found[RETENTION_PARAMETER] = {
             "Type": "Number",
-            "Default": project.config.log_retention_in_days or DEFAULT_RETENTION_DAYS,
+            "Default": project.retention() or DEFAULT_RETENTION_DAYS,
             "Description": "The number of days after which log events are deleted.",
         }
     found |= alarms.parameters(declaration)
@@ -260,7 +260,7 @@ def resources(project: Project, declaration: Declaration) -> Section:
     found = queue.resources(project, declaration) | alarms.resources(project, declaration)
     found |= access.roles(project, declaration)
     found |= functions(project, declaration)
-    found |= {access.log_group_id(f): _log_group(f) for f in declaration.functions}
+    found |= {access.log_group_id(f): _log_group(project, f) for f in declaration.functions}
     if declaration.websocket:
         found |= api.resources(project, declaration, _RETENTION)
     own = _own(declaration)
@@ -315,19 +315,22 @@ def _variables(project: Project, declaration: Declaration, function: str) -> Sec
     return variables
 
 
-def _log_group(function: str) -> Section:
+def _log_group(project: Project, function: str) -> Section:
     """Return a log group with a name that refers to no other resource.
 
     The default name of a log group contains the function's name. With the default name, the role
-    would refer to the function and the function to the role, which CloudFormation refuses.
+    would refer to the function and the function to the role, which CloudFormation refuses. The
+    parameter does not set the retention of a function with its own setting.
     """
+    own = project.retention(function)
+    has_own = own != project.retention()
     return {
         "Type": "AWS::Logs::LogGroup",
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": {
             "LogGroupName": {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}/{function}"},
-            **_RETENTION,
+            **({"RetentionInDays": own} if has_own else _RETENTION),
         },
     }
 

@@ -128,6 +128,11 @@ class Project:
         """Return the function's memory in MB."""
         return self.scope(function).lambda_memory_size or DEFAULT_LAMBDA_MEMORY_SIZE
 
+    def retention(self, function: str = "") -> int | None:
+        """Return the days for which log events are kept, of a function or of the whole stage."""
+        days: int | None = self.scope(function).log_retention_in_days
+        return days
+
     @property
     def own_templates(self) -> list[Path]:
         """The project's own merge templates. Each of them is one of `OWN_TEMPLATES`."""

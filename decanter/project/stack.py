@@ -70,6 +70,13 @@ class Stack:
         """The domain of the region's hosts."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
+    def function_name(self, function: str) -> str:
+        """Return the name that `chalice deploy` gives a function.
+
+        The name of the function of the HTTP routes has no suffix.
+        """
+        return self.name if function == HTTP_FUNCTION else f"{self.name}-{function}"
+
     def queue_url(self, name: str, endpoint: str | None = None) -> str:
         """Return the URL of an SQS queue, on AWS or at another endpoint."""
         endpoint = endpoint or f"https://sqs.{self.region}.{self.url_suffix}"
@@ -92,10 +99,9 @@ class Stack:
             f"{WEBSOCKET_API}Stage": self.api_stage,
         }
         for part in ("Connect", "Message", "Disconnect"):
-            answers[f"Websocket{part}"] = f"{self.name}-websocket_{part.lower()}"
+            answers[f"Websocket{part}"] = self.function_name(f"websocket_{part.lower()}")
             answers |= {own: own for own in (f"Websocket{part}Route", integration(part))}
-        # The function of the HTTP routes has no suffix in its name.
-        return answers | {logical_id(HTTP_FUNCTION): self.name}
+        return answers | {logical_id(HTTP_FUNCTION): self.function_name(HTTP_FUNCTION)}
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of one of the stack's resources."""

@@ -103,6 +103,16 @@ def test_a_policy_file_is_literal_and_uses_known_names(tmp_path: Path) -> None:
     ]
 
 
+def test_the_policy_file_of_the_http_routes_names_the_log_of_their_function(tmp_path: Path) -> None:
+    """Chalice names this function `APP-STAGE`, without the configuration key."""
+    functions = {"api_handler": {"iam_policy_file": "policy-dev-api_handler.json"}}
+    needy = {**NEEDY_TABLE, "actions": {"api_handler": ["dynamodb:Scan"]}}
+    declared = declaration(needy, http_routes=("/",))
+    files = access.policy_files(project(tmp_path, lambda_functions=functions), declared)
+    *_, logs = json.loads(files["policy-dev-api_handler.json"])["Statement"]
+    assert logs["Resource"] == ["arn:*:logs:*:*:log-group:/aws/lambda/pour-dev:*"]
+
+
 def test_a_policy_file_with_another_name_belongs_to_the_user(tmp_path: Path) -> None:
     functions = {"websocket_message": {"iam_policy_file": "mine.json"}}
     assert access.policy_files(project(tmp_path, lambda_functions=functions), DECLARED) == {}

@@ -207,6 +207,23 @@ def test_chalices_configuration_sets_the_retention(tmp_path: Path) -> None:
     assert document["Parameters"]["LogRetentionInDays"]["Default"] == 7
 
 
+def test_a_functions_own_retention_is_kept(tmp_path: Path) -> None:
+    """The parameter still sets the retention of the other functions."""
+    config = copy.deepcopy(CONFIG)
+    names = ("api_handler", "websocket_connect")
+    own = {name: {"log_retention_in_days": 3} for name in names}
+    config["stages"]["dev"]["lambda_functions"] = own
+    project = Project.load(write_project(tmp_path / "p", config=config))
+    document = build(project, declaration(http_routes=("/",)))
+    found = {
+        name: document["Resources"][f"{name}LogGroup"]["Properties"]["RetentionInDays"]
+        for name in ("ApiHandler", "WebsocketConnect", "WebsocketMessage")
+    }
+    parameter = {"Ref": "LogRetentionInDays"}
+    assert found == {"ApiHandler": 3, "WebsocketConnect": 3, "WebsocketMessage": parameter}
+    assert document["Parameters"]["LogRetentionInDays"]["Default"] == 30
+
+
 def test_the_projects_overrides_take_precedence(project: Project) -> None:
     own = {
         "Parameters": {"LogRetentionInDays": {"Default": 1}},

@@ -57,6 +57,7 @@ class TestLoad:
             ("[]", "config.json: the content must be an object, not list"),
             ("{}", 'config.json: "app_name" must be a string'),
             ('{"app_name": "x", "stages": []}', '"stages" must be an object of objects'),
+            ('{"app_name": "x", "stages": null}', '"stages" must be an object of objects'),
             ('{"app_name": "x", "stages": [1]}', '"stages" must be an object of objects'),
             ('{"app_name": "x", "stages": {"dev": 1}}', '"stages" must be an object of objects'),
             (json.dumps(CONFIG), "config.json has no stage 'test'; it has dev, prod"),
@@ -70,6 +71,19 @@ class TestLoad:
             Project.load(folder, "test")
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("functions", [None, [], {"websocket_connect": None}])
+    @pytest.mark.parametrize("owner", ["", " of stage dev"])
+    def test_invalid_settings_of_functions_are_an_error(
+        self, functions: object, owner: str, tmp_path: Path
+    ) -> None:
+        """Chalice itself would raise an AttributeError."""
+        scope = {"lambda_functions": functions}
+        config = {"app_name": "x", **({"stages": {"dev": scope}} if owner else scope)}
+        folder = write_project(tmp_path / "p", config=config)
+        message = f'"lambda_functions"{owner} must be an object of objects'
+        with pytest.raises(ProjectError, match=message):
+            Project.load(folder, "dev")
 
     @pytest.mark.parametrize("missing", ["app.py", ".chalice/config.json"])
     def test_a_missing_file_is_named(self, missing: str, tmp_path: Path) -> None:
