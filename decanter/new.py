@@ -11,7 +11,7 @@ from string import Template
 from urllib.parse import urlsplit
 
 from decanter.errors import ProjectError
-from decanter.project.document import writing
+from decanter.project.files import writing
 from decanter.project.framework import DISTRIBUTION, INSTALLED, copy_framework
 from decanter.project.record import RECORD, record
 
@@ -55,7 +55,7 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
     `line` is the result of `requirement`. With None, the framework is copied into `vendor/`.
 
     Raises:
-        ProjectError: the name is invalid or already in use, or the folder cannot be written.
+        ProjectError: the name is invalid or already in use, or the folder cannot be created.
     """
     if not NAME.fullmatch(name):
         raise ProjectError(
@@ -65,7 +65,7 @@ def create(name: str, parent: Path, line: str | None = None) -> Path:
     folder = parent / name
     if folder.exists():
         raise ProjectError(f"{folder} already exists: choose another name, or move the folder")
-    with writing(folder):
+    with writing(folder, "run the command in a folder in which you can create files"):
         _write(folder, name, line)
     return folder
 

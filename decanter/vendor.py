@@ -10,7 +10,7 @@ from pathlib import Path
 
 from decanter import __version__
 from decanter.errors import ProjectError
-from decanter.project.document import writing
+from decanter.project.files import writing
 from decanter.project.framework import copy_framework, is_framework
 
 
@@ -36,8 +36,8 @@ def vendor(project: Path) -> Path:
     """Write or replace the framework in a project's `vendor/`. Return the folder.
 
     Raises:
-        ProjectError: the folder is not a Chalice project, or `vendor/decanter` is not a copy of the
-            framework or cannot be written.
+        ProjectError: the folder is not a Chalice project or cannot be written, or `vendor/decanter`
+            is not a copy of the framework.
     """
     if not (project / ".chalice" / "config.json").is_file():
         raise ProjectError(
@@ -50,8 +50,8 @@ def vendor(project: Path) -> Path:
     if target.exists() and not is_framework(target):
         raise ProjectError(f"{target} is not Decanter's framework: move it to another place first")
     fresh = target.with_name("decanter.new")
-    with writing(target):
-        shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(fresh, ignore_errors=True)
+    with writing(target, "make the folder writable"):
         copy_framework(fresh)
         if target.exists():
             shutil.rmtree(target)

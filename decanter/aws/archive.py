@@ -15,7 +15,8 @@ from decanter.aws.cache import Cache, digest
 TASK_ROOT = "/var/task"
 # The oldest date that a zip file can contain.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_REGULAR_FILE = 0o100644 << 16
+_REGULAR_FILE, _PROGRAM = 0o100644 << 16, 0o100755 << 16
+_MAY_RUN = 0o100 << 16
 
 
 def compile_all(root: Path, folder: Path, cache: Cache) -> None:
@@ -63,14 +64,18 @@ def _byte_code(source: Path) -> Path:
 
 
 def normalise(path: Path) -> None:
-    """Rewrite a zip file with sorted entries, a fixed date, mode 644 and maximum compression."""
+    """Rewrite a zip file with sorted entries, a fixed date and maximum compression.
+
+    Programs get the mode 755, because the app may run them. All other files get the mode 644.
+    """
     with zipfile.ZipFile(path) as old:
         contents = {name: old.read(name) for name in old.namelist()}
+        programs = {it.filename for it in old.infolist() if it.external_attr & _MAY_RUN}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
         for name in sorted(contents):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = _REGULAR_FILE
+            entry.external_attr = _PROGRAM if name in programs else _REGULAR_FILE
             new.writestr(entry, contents[name])
 
 

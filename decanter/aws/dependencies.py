@@ -3,8 +3,8 @@
 The zip contains the packages in requirements.txt and their dependencies. If the versions that are
 installed on this machine match requirements.txt, the zip has these versions, so Lambda runs the
 tested versions. The unpacked wheels are kept in `build/wheels/`. pip runs again if the
-requirements, the installed versions or the runtime change, or if requirements.txt contains a path
-or an option other than `-r` and `-c`.
+requirements, the installed versions or the runtime change, or if requirements.txt contains a path,
+a URL without a commit or a digest, or an option other than `-r` and `-c`.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ from decanter.aws.requirements import Requirements
 from decanter.aws.services import imports, services_of
 from decanter.errors import ProjectError
 from decanter.project.config import Project
+from decanter.project.files import copy_folder, writing
 from decanter.project.framework import REQUIRES, copy_framework
 
 # The last Python version that Lambda runs on Amazon Linux 2. Newer versions run on Amazon Linux
@@ -113,11 +114,14 @@ def _minor(runtime: str) -> int:
 
 Report = Callable[[str], None]
 
-# No function needs these files: tests of packages, type stubs, command-line scripts, C sources, and
-# byte code. Decanter writes the byte code again.
+# No function needs these files: tests of packages, type stubs, C sources, and byte code. Decanter
+# writes the byte code again.
 _IDLE = shutil.ignore_patterns(
-    "__pycache__", "tests", "bin", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
+    "__pycache__", "tests", "*.pyc", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"
 )
+# The folder of pip's command-line scripts. Other folders with this name contain programs that the
+# app or a package runs.
+_SCRIPTS = "bin"
 # These files of a `.dist-info` folder are omitted. The other files are read by `importlib.metadata`
 # or required by licences. `direct_url.json` is omitted, because it contains the path of a package
 # that was installed from a folder.
@@ -137,8 +141,12 @@ _OF_FRAMEWORK = {"apigatewaymanagementapi", "dynamodb", "sqs"}
 # These packages create no other clients, but they contain words that are also names of services,
 # such as `connect`.
 _WITHOUT_CLIENTS = ("decanter", "urllib3", "jmespath", "dateutil")
-# A line that is an option, such as an index, or a requirement that is a path.
-_ELSEWHERE = re.compile(r"^[-./]|\bfile:")
+# A requirement whose content may change while the line stays the same: an option, such as an index;
+# a path; or a URL without a commit or a digest.
+ELSEWHERE = re.compile(
+    r"^[-./]|\bfile:|^[^\s:;@]*(?:/|\.(?:whl|zip|tar\.\w+)$)"
+    r"|://(?!.*(?:@[0-9a-f]{40}\b|\bsha256[=:]))"
+)
 # The content of `.gitignore` in folders that Decanter creates. Git ignores the whole folder.
 MARK = "# made by `decanter package`\n*\n"
 # The maximum number of unclear places that the report names.
@@ -156,8 +164,8 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
         without requirements.
 
     Raises:
-        ProjectError: pip cannot install the dependencies, or `requirements.txt` includes a file
-            that does not exist.
+        ProjectError: pip cannot install the dependencies, `requirements.txt` includes a file that
+            does not exist, or a folder cannot be copied or written.
     """
     wheels = _wheels(project, runtime, report)
     if wheels is not None:
@@ -166,12 +174,13 @@ def install(project: Project, runtime: Runtime, vendor: Path, report: Report) ->
         def ignored(folder: str, names: list[str]) -> set[str]:
             models = names if folder in data else ()
             found = {name for name in models if Path(folder, name).is_dir()}
-            return found | _ignored(folder, names)
+            scripts = {_SCRIPTS} if folder == str(wheels) else set()
+            return found | scripts | _ignored(folder, names)
 
         shutil.copytree(wheels, vendor, ignore=ignored)
     own = project.directory / "vendor"
     if own.is_dir():
-        shutil.copytree(own, vendor, dirs_exist_ok=True, ignore=_ignored)
+        copy_folder(own, vendor, _ignored)
     vendor.mkdir(parents=True, exist_ok=True)
     return wheels
 
@@ -282,16 +291,17 @@ def _wheels(project: Project, runtime: Runtime, report: Report) -> Path | None:
     key = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
     wheels = project.directory / "build" / "wheels" / key
     # A requirement from a folder or an index may have new content with the same key.
-    if wheels.is_dir() and not any(map(_ELSEWHERE.search, requirements.lines)):
+    if wheels.is_dir() and not any(map(ELSEWHERE.search, requirements.lines)):
         report(f"using the dependencies in {wheels}")
         return wheels
     report(f"installing requirements.txt for {runtime.name} on {runtime.architecture}")
-    wheels.parent.mkdir(parents=True, exist_ok=True)
-    (wheels.parent / ".gitignore").write_text(MARK, encoding="utf-8")
-    with tempfile.TemporaryDirectory(prefix=f"{wheels.name}-", dir=wheels.parent) as folder:
-        _install(project, requirements, installed, arguments, Path(folder), report)
-        shutil.rmtree(wheels, ignore_errors=True)
-        (Path(folder) / "target").rename(wheels)
+    with writing(wheels, "make the folder writable, because it keeps the dependencies"):
+        wheels.parent.mkdir(parents=True, exist_ok=True)
+        (wheels.parent / ".gitignore").write_text(MARK, encoding="utf-8")
+        with tempfile.TemporaryDirectory(prefix=f"{wheels.name}-", dir=wheels.parent) as folder:
+            _install(project, requirements, installed, arguments, Path(folder), report)
+            shutil.rmtree(wheels, ignore_errors=True)
+            (Path(folder) / "target").rename(wheels)
     return wheels
 
 

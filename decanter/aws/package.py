@@ -28,6 +28,7 @@ from decanter.project.config import Project
 from decanter.project.credentials import DEFAULT_REGION, checked_region
 from decanter.project.declaration import Declaration
 from decanter.project.document import read_json
+from decanter.project.files import copy_folder
 from decanter.project.framework import framework_in_use
 from decanter.project.template import OVERRIDES, TEMPLATE
 
@@ -153,7 +154,7 @@ def _copy_app(
     shutil.copy(directory / "app.py", source)
     if (directory / "chalicelib").is_dir():
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-        shutil.copytree(directory / "chalicelib", source / "chalicelib", ignore=ignored)
+        copy_folder(directory / "chalicelib", source / "chalicelib", ignored)
     (source / ".chalice").mkdir()
     for name, document in (
         ("config.json", build_config(project, declaration)),

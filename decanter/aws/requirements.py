@@ -4,8 +4,10 @@ The package contains the installed framework. From a line with Decanter's name, 
 install the tool, or it would fail if no index has this name. So pip never reads such a line.
 """
 
+import codecs
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from decanter.errors import ProjectError
 from decanter.project.framework import DISTRIBUTION, REQUIRES
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
-_EDITABLE = re.compile(r"(?:-e|--editable)[=\s]\s*")
+_EDITABLE = re.compile(r"^(?:-e\s*|--editable[=\s]\s*)")
 _FILE = re.compile(r"(-r|--requirement|-c|--constraint|-f|--find-links)[=\s]*(\S.*)")
 _NAMED = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[([^\]]*)\])?\s*(?:[<>=!~;@(\s].*)?")
 _PLACE = re.compile(r"(.*?)(?:\[([^\]]*)\])?(?:#(\S*))?(?:\s+;.*|\s+--.*)?")
@@ -59,7 +61,7 @@ class Requirements:
             if option and "://" not in option[2]:
                 self._follow(option[1], path, option[2], lines, project)
             elif extras is None:
-                lines.append(line)
+                lines.append(_copied(line))
             elif lines is self.lines and "--hash" not in line:  # with hashes, every line needs one
                 lines += [
                     each for extra in ("", *sorted(extras)) for each in REQUIRES.get(extra, ())
@@ -69,7 +71,7 @@ class Requirements:
         """Read a file that a line of `path` names, or keep the line if it is `--find-links`."""
         other = path.parent / name
         if option in ("-f", "--find-links"):
-            lines.append(f"--find-links {other if other.exists() else name}")
+            lines.append(f"--find-links {other.resolve().as_uri() if other.exists() else name}")
         elif not other.is_file():
             raise ProjectError(f"{path} names {other}, which does not exist")
         elif other.resolve() not in self.files:
@@ -77,12 +79,25 @@ class Requirements:
             self._read(other, lines if included else self.constraints, project)
 
 
+def _copied(line: str) -> str:
+    """Return a line without `-e`, because an editable install only refers to the package."""
+    text = _EDITABLE.sub("", line)
+    try:
+        words = shlex.split(text)  # as pip reads the value of an option
+    except ValueError:
+        return line  # pip explains it
+    if text == line or not words:
+        return line
+    is_clear = words[0].startswith((".", "/")) or "://" in words[0]
+    return words[0] if is_clear else f"./{words[0]}"  # pip takes a bare word for a package's name
+
+
 def extras_of_decanter(line: str, project: Path) -> frozenset[str] | None:
     """Return the extras of Decanter in a line; None if the line requires another package.
 
     The line has no comment. Relative paths in it start at the folder `project`.
     """
-    text = _EDITABLE.sub("", line, count=1).strip("'\"")
+    text = _EDITABLE.sub("", line).strip("'\"")
     named = _NAMED.fullmatch(text)
     if named and not (text != line and (project / named[1]).is_dir()):
         return _extras(named[2]) if _canonical(named[1]) == DISTRIBUTION else None
@@ -128,10 +143,26 @@ def _project_name(pyproject: Path) -> str:
 
 def _logical_lines(path: Path) -> Iterator[str]:
     """Yield the lines as pip reads them, joined at backslashes and without comments."""
-    text = re.sub(r"(?m)^\s*#.*$", "", path.read_text(encoding="utf-8-sig"))
+    text = re.sub(r"(?m)^\s*#.*$", "", _text(path))
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         if stripped := _COMMENT.sub("", line).strip():
             yield stripped
+
+
+def _text(path: Path) -> str:
+    """Return a file's text. PowerShell writes UTF-16, and pip reads that too.
+
+    Raises:
+        ProjectError: the file has another encoding.
+    """
+    content = path.read_bytes()
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if is_wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ProjectError(
+            f"{path}: not valid UTF-8 at byte {error.start}: save the file as UTF-8"
+        ) from error
 
 
 def _extras(text: str | None) -> frozenset[str]:

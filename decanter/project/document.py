@@ -3,12 +3,12 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from decanter.errors import ProjectError
+from decanter.project.files import writing
 from decanter.project.template_forms import mistakes
 
 
@@ -90,15 +90,6 @@ def write_text(path: Path, text: str) -> None:
             path.write_text(text, encoding="utf-8")
         else:
             _replace(path.resolve(), text)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Within the block, which writes a file or a folder, raise ProjectError for an OSError."""
-    try:
-        yield
-    except OSError as error:
-        raise ProjectError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _replace(path: Path, text: str) -> None:

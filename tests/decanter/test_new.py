@@ -147,9 +147,11 @@ def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
         create("hello", tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ProjectError, match=r"^cannot write .*/file/hello: Not a directory$"):
+    with pytest.raises(
+        ProjectError, match=r"^cannot write .*/file/hello: Not a directory: run the"
+    ):
         create("hello", tmp_path / "file")
 
 

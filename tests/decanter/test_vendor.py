@@ -53,6 +53,12 @@ def test_another_folder_of_that_name_is_not_changed(project: Path) -> None:
     assert (folder / "mine.py").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_an_error(project: Path) -> None:
+    (project / "vendor").touch()
+    with pytest.raises(ProjectError, match=r"^cannot write .*/vendor/.*: Not a directory: make"):
+        vendor(project)
+
+
 def test_links_are_not_changed(project: Path, tmp_path: Path) -> None:
     folder = project / "vendor" / "decanter"
     folder.mkdir(parents=True)
@@ -67,9 +73,3 @@ def test_a_folder_without_a_project_is_refused_in_one_line(tmp_path: Path) -> No
     assert done.returncode == 2
     assert "no .chalice/config.json" in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-def test_a_folder_that_cannot_be_written_is_one_line(project: Path) -> None:
-    (project / "vendor").touch()
-    with pytest.raises(ProjectError, match=r"^cannot write .*/vendor/decanter: "):
-        vendor(project)

@@ -83,3 +83,18 @@ def test_files_can_be_read_by_lambdas_user(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as made:
         (entry,) = made.infolist()
         assert (entry.external_attr >> 16, made.read("a")) == (0o100644, b"it")
+
+
+def test_programs_can_be_run_by_lambdas_user(tmp_path: Path) -> None:
+    """Chalice's zip keeps the modes of the files too."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for mode in (0o600, 0o700, 0o775):
+            file = tmp_path / f"{mode:o}"
+            file.touch()
+            file.chmod(mode)
+            made.write(file, file.name)
+    archive.normalise(path)
+    with zipfile.ZipFile(path) as made:
+        modes = {entry.filename: entry.external_attr >> 16 for entry in made.infolist()}
+    assert modes == {"600": 0o100644, "700": 0o100755, "775": 0o100755}

@@ -74,6 +74,8 @@ def make_wheel(folder: Path, name: str, version: str) -> None:
         f"{name}/fast.c": "",
         f"{name}/__init__.pyi": "",
         f"{name}/tests/test_it.py": "",
+        f"{name}/bin/program": "",
+        f"{name}-{version}.data/scripts/{name}": "",
         f"{info}/METADATA": METADATA.format(name, version),
         f"{info}/WHEEL": WHEEL,
         f"{info}/LICENSE": "as you like",
@@ -107,10 +109,11 @@ def install(project: Project, name: str = "vendor") -> tuple[set[str], list[str]
 
 
 def test_unused_files_are_left_out_and_wheels_are_kept_out_of_git(project: Project) -> None:
-    """pip runs once."""
+    """pip runs once. A program inside a package is kept, and pip's command-line script is not."""
     files, said = install(project)
     assert files == {
         "thing/__init__.py",
+        "thing/bin/program",
         "thing-1.0.dist-info/METADATA",
         "thing-1.0.dist-info/LICENSE",
     }
@@ -248,7 +251,82 @@ def test_the_projects_own_vendor_folder_is_packaged(project: Project) -> None:
     own = project.directory / "vendor" / "own"
     own.mkdir(parents=True)
     (own / "__init__.py").touch()
-    assert install(project) == ({"own/__init__.py"}, [])
+    program = project.directory / "vendor" / "bin" / "program"
+    program.parent.mkdir()
+    program.touch()
+    assert install(project) == ({"own/__init__.py", "bin/program"}, [])
+
+
+BACKEND = f"""
+import zipfile
+
+METADATA = {METADATA.format("lib", "1.0")!r}
+WHEEL = {WHEEL!r}
+
+
+def build_wheel(folder, settings=None, metadata=None, files=("lib/__init__.py",)):
+    with zipfile.ZipFile(folder + "/lib-1.0-py3-none-any.whl", "w") as wheel:
+        for name in files:
+            wheel.write(name)
+        wheel.writestr("lib-1.0.dist-info/METADATA", METADATA)
+        wheel.writestr("lib-1.0.dist-info/WHEEL", WHEEL)
+        wheel.writestr("lib-1.0.dist-info/RECORD", "")
+    return "lib-1.0-py3-none-any.whl"
+
+def build_editable(folder, settings=None, metadata=None):
+    return build_wheel(folder, files=())
+"""
+BUILD_SYSTEM = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+@pytest.mark.parametrize("line", ["-e shared/lib", "shared/lib"])
+def test_a_package_in_a_folder_is_installed_again_if_its_code_changes(
+    line: str, project: Project
+) -> None:
+    folder = project.directory / "shared" / "lib"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "pyproject.toml").write_text(BUILD_SYSTEM)
+    (project.directory / "requirements.txt").write_text(f"{line}\n")
+    for number in range(2):
+        (folder / "lib" / "__init__.py").write_text(f"number = {number}")
+        install(project, f"vendor{number}")
+        installed = project.directory / "build" / f"vendor{number}" / "lib" / "__init__.py"
+        assert installed.read_text() == f"number = {number}"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_fixed"),
+    [
+        ("thing>=1", True),
+        ("thing[a] ==1 ; python_version < '3'", True),
+        ("thing @ git+https://h/thing@main", False),
+        (f"thing @ git+https://h/thing@{'a' * 40}", True),
+        ("thing @ https://h/thing.zip", False),
+        ("thing @ https://h/thing.zip#sha256=c0ffee", True),
+        ("https://h/thing.zip --hash=sha256:c0ffee", True),
+        ("thing @ file:///thing", False),
+        ("./thing", False),
+        ("libs/thing[a]", False),
+        ("thing-1.0-py3-none-any.whl", False),
+        ("--index-url https://h", False),
+    ],
+)
+def test_content_that_may_change_without_a_new_line_is_installed_each_time(
+    line: str, is_fixed: bool
+) -> None:
+    assert (vendor.ELSEWHERE.search(line) is None) is is_fixed
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(project: Project) -> None:
+    (project.directory / "build").touch()
+    with pytest.raises(ProjectError, match=r"^cannot write .*/build/wheels: .*make the folder"):
+        install(project)
 
 
 @pytest.mark.parametrize("text", [None, "", "# nothing\n"])

@@ -117,12 +117,53 @@ def test_included_files_are_read_once_each(tmp_path: Path) -> None:
     )
     assert found.lines == [
         *REQUIRES[""],
-        f"--find-links {tmp_path / 'more' / 'wheels'}",
+        f"--find-links {(tmp_path / 'more' / 'wheels').as_uri()}",
         "--find-links=https://h/wheels",
         "-r https://h/r.txt",
         "--find-links elsewhere",
     ]
     assert found.constraints == ["thing<2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("-e ../other", "../other"),
+        ("-e../other[a]", "../other[a]"),
+        ("--editable=lib", "./lib"),
+        ("-e 'my lib'", "./my lib"),
+        ("-e ./lib ; python_version > '3'", "./lib"),  # pip ignores this condition too
+        ("-e git+https://example.com/it@main#egg=it", "git+https://example.com/it@main#egg=it"),
+        ("-e 'lib", "-e 'lib"),
+        ("type-e ==1", "type-e ==1"),
+    ],
+)
+def test_an_editable_requirement_is_installed_as_a_copy(
+    line: str, expected: str, tmp_path: Path
+) -> None:
+    """An editable install in the package would only contain a path of this machine."""
+    assert write(tmp_path, requirements=f"{line}\n").lines == [expected]
+
+
+def test_a_folder_of_wheels_may_have_spaces_in_its_path(tmp_path: Path) -> None:
+    project = tmp_path / "my project"
+    (project / "wheels").mkdir(parents=True)
+    (line,) = write(project, requirements="-f wheels\n").lines
+    assert line == f"--find-links {tmp_path.as_uri()}/my%20project/wheels"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_encodings_that_pip_reads_are_read(encoding: str, tmp_path: Path) -> None:
+    """PowerShell's `pip freeze > requirements.txt` writes UTF-16."""
+    text = "# für alle\r\nthing \\\r\n==1\r\n"
+    (tmp_path / "requirements.txt").write_bytes(text.encode(encoding))
+    assert Requirements.of(tmp_path).lines == ["thing  ==1"]
+
+
+def test_another_encoding_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes(b"# f\xfcr\n")
+    with pytest.raises(ProjectError, match=r"requirements.txt: not valid UTF-8 at byte 3: save"):
+        Requirements.of(tmp_path)
 
 
 def test_lines_are_joined_and_comments_removed_as_in_pip(tmp_path: Path) -> None:
