@@ -6,6 +6,7 @@ This module differs from `chalice package` in these ways:
 - If the app cannot be imported or Chalice refuses it, standard error gets the reason in one line,
   and the exit status is `REFUSED`.
 - The zip is not compressed, because `decanter package` writes it again.
+- The merge template may replace an intrinsic function by another one, see `merged`.
 - If Chalice's policy analyzer fails, the policy contains only the rights that Chalice adds without
   an analysis, such as those for the functions' events and logs.
 """
@@ -21,10 +22,15 @@ from chalice import policy
 from chalice.config import Config
 from chalice.deploy.appgraph import ChaliceBuildError
 from chalice.deploy.validate import ExperimentalFeatureError, validate_configuration
-from chalice.package import DuplicateResourceNameError, UnsupportedFeatureError
+from chalice.package import (
+    DuplicateResourceNameError,
+    TemplateDeepMerger,
+    UnsupportedFeatureError,
+)
 from chalice.utils import OSUtils
 
 from decanter.aws.chalice_answers import REFUSED
+from decanter.project.document import merged
 from decanter.project.template import TEMPLATE
 
 # Only the dialogue of `chalice new-project` uses `inquirer`, whose import takes a third of the time
@@ -70,6 +76,7 @@ def main(stage: str, out: str) -> int:
     """Package a stage of the project in the current folder. Return the exit status."""
     policy.policy_from_source_code = analyse
     OSUtils.ZIP_DEFLATED = ZIP_STORED
+    setattr(TemplateDeepMerger, "merge", staticmethod(merged))  # noqa: B010 - as mypy sees a method
     os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # like Chalice's command
     gc.disable()  # imported modules stay, and this process ends soon
     factory = cli_factory()(os.getcwd(), environ=os.environ)  # noqa: PTH109 - Chalice wants a string

@@ -116,7 +116,7 @@ def _called(function: str, operand: Any, where: str) -> Iterator[Reference]:
     elif function == "Fn::If" or (function == "Condition" and where.startswith("Conditions.")):
         yield Reference(where, "condition", first)
     elif function == "Fn::Sub":
-        own = operand[1] if isinstance(operand, list) else {}
+        own = operand[-1] if isinstance(operand, list) and isinstance(operand[-1], dict) else {}
         for name in (match.strip() for match in VARIABLE.findall(first)):
             if name not in own and not name.startswith("!"):
                 kind = "resource" if "." in name else "name"

@@ -42,8 +42,8 @@ def read_template(path: Path) -> dict[str, Any]:
     """Read a template, as YAML or JSON according to the suffix of the file's name.
 
     Raises:
-        ProjectError: the file cannot be read, is not a template, repeats a key, or has a value of a
-            wrong form.
+        ProjectError: the file cannot be read, is not a template, repeats a key, or has a null or a
+            value of a wrong form.
     """
     is_yaml = path.suffix.lower() in {".yaml", ".yml"}
     document = _read_yaml(path) if is_yaml else read_json(path, unique=True)
@@ -58,6 +58,9 @@ def read_template(path: Path) -> dict[str, Any]:
 def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
     """Merge two templates, like Chalice's `TemplateDeepMerger`. `over` has priority.
 
+    Unlike Chalice, never merge an intrinsic function with other members, because CloudFormation
+    refuses an object with two functions, such as `Fn::Sub` and `Fn::GetAtt`.
+
     The import of Chalice's own class takes a third of a second, because it loads all of Chalice's
     modules for packaging.
     """
@@ -66,7 +69,12 @@ def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
 
 def _over(value: Any, under: Any) -> Any:
     both = isinstance(value, dict) and isinstance(under, dict)
-    return merged(value, under) if both else value
+    return merged(value, under) if both and not (_calls(value) or _calls(under)) else value
+
+
+def _calls(value: Mapping[str, Any]) -> bool:
+    """True if an object is a call of an intrinsic function."""
+    return len(value) == 1 and all(k == "Ref" or str(k).startswith("Fn::") for k in value)
 
 
 def parse_template(text: str) -> dict[str, Any]:

@@ -190,11 +190,12 @@ class Template:
             for name in self._of_type(kind)
             if is_attached(properties := self._resources[name].get("Properties", {}), role)
         ]
-        listed = own.get("Policies", [])
-        if isinstance(listed, dict):  # a function, such as Fn::If
-            listed = it if isinstance(it := self.resolved(listed, role), list) else [{}]
-        for policy in (*listed, *attached):
-            yield str(policy.get("PolicyName")), self.resolved(policy.get("PolicyDocument"), role)
+        listed = own.get("Policies") or []  # the list, or one of its items, may be Fn::If
+        if isinstance(found := self.resolved(listed, role), list):
+            listed = found
+        for policy in (*(listed if isinstance(listed, list) else [{}]), *attached):
+            known = policy if isinstance(policy, dict) else {}
+            yield str(known.get("PolicyName")), self.resolved(known.get("PolicyDocument"), role)
 
     def resolved(self, value: Any, where: str) -> Any:
         """Return a value with evaluated intrinsic functions; None if a part is not known."""

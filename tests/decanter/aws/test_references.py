@@ -141,6 +141,12 @@ def test_overrides_may_not_refer_to_what_chalice_does_not_make(name: str, tmp_pa
         build(overridden(tmp_path, name), declaration(NEEDY_TABLE))
 
 
+@pytest.mark.parametrize("operand", [["${Nothing}"], ["${Nothing}", []]])
+def test_a_malformed_sub_is_searched_too(operand: Any) -> None:
+    (reference,) = dangling({"Outputs": {"A": {"Value": {"Fn::Sub": operand}}}}, {})
+    assert reference.name == "Nothing"
+
+
 def test_custom_domains_are_resources_of_chalice(tmp_path: Path) -> None:
     domain = {"domain_name": "a.example", "certificate_arn": "arn:aws:acm:::it"}
     config = {

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chalice.package import TemplateDeepMerger
@@ -46,6 +47,23 @@ def test_yaml_has_cloudformations_short_tags(tmp_path: Path) -> None:
         ("t.json", "3", "t.json: the content must be an object, not int"),
         ("t.json", '{"Resources": []}', "t.json: Resources must be an object, not list"),
         ("t.json", '{"Resources": {"A": 1}}', "t.json: Resources.A must be an object, not int"),
+        ("t.json", '{"Globals": null}', "t.json: Globals is null or empty"),
+        ("t.yml", "Resources: {A: {Properties: }}", "Resources.A.Properties is null or empty"),
+        (
+            "t.yml",
+            "Resources: {A: {Properties: {Environment: {Variables: [B]}}}}",
+            "t.yml: Resources.A.Properties.Environment.Variables must be an object",
+        ),
+        (
+            "t.yml",
+            "Globals: {Function: {Environment: }}",
+            "t.yml: Globals.Function.Environment is null or empty",
+        ),
+        (
+            "t.yml",
+            "Resources: {A: {DependsOn: [B, null]}}",
+            "t.yml: Resources.A.DependsOn[1] is null or empty: give it a value or remove it",
+        ),
         ("t.yml", "a: [", "t.yml: not valid YAML: while parsing a flow node"),
         ("t.yaml", "- a", "t.yaml: the content must be an object, not list"),
         ("t.yaml", "a: 1\nb: {c: 1, c: 2}", "t.yaml: not valid YAML: the key 'c' is repeated"),
@@ -122,3 +140,16 @@ def test_merging_gives_what_chalices_own_merger_gives() -> None:
     over = {"a": {"b": {"d": [2]}, "e": {"i": 4}}, "f": None, "j": {"k": 5}}
     assert merged(over, under) == TemplateDeepMerger().merge(over, under)
     assert merged({"a": {"b": {"d": [2]}}}, under)["a"] == {"b": {"c": 1, "d": [2]}, "e": 2}
+
+
+@pytest.mark.parametrize(
+    "under", [{"Fn::Sub": "arn:it"}, {"Fn::GetAtt": ["A", "Name"]}, {"plain": 1}, "text"]
+)
+def test_a_function_replaces_what_it_overrides(under: Any) -> None:
+    """Chalice's merger would give an object with two functions, which CloudFormation refuses."""
+    over = {"Fn::GetAtt": ["Jobs", "Arn"]}
+    assert merged({"a": {"b": over}}, {"a": {"b": under, "c": 1}}) == {"a": {"b": over, "c": 1}}
+
+
+def test_an_object_replaces_a_function() -> None:
+    assert merged({"a": {"plain": 1}}, {"a": {"Ref": "B"}}) == {"a": {"plain": 1}}

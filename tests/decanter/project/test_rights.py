@@ -324,6 +324,7 @@ def test_the_templates_policies_are_added(kind: str, attached: Any, load: Load) 
     [
         ("arn:aws:iam::1:role/x", False),
         ({"Fn::GetAtt": ["Own", "Arn"]}, True),
+        ({"Fn::GetAtt": "Own.Arn"}, True),  # the form of !GetAtt
         ({"Fn::GetAtt": ["DefaultRole", "Arn"]}, False),
         ({"Fn::GetAtt": ["WebsocketConnectRole", "Arn"]}, False),
     ],
@@ -342,6 +343,27 @@ def test_another_role_of_the_template_replaces_the_generated_one(
     found = roles_of(project, declared)["websocket_message"]
     assert found.statements == ((S3,) if known else ())
     assert found.known is known
+
+
+@pytest.mark.parametrize("condition", ["IsDev", "IsProd"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_conditional_policies_of_a_role_are_read(condition: str, whole: bool, load: Load) -> None:
+    project, declared = load("")
+    policy = {"PolicyName": "pictures", "PolicyDocument": {"Statement": [S3]}}
+    nothing: dict[str, Any] = {"Ref": "AWS::NoValue"}
+    chosen = {"Fn::If": [condition, [policy] if whole else policy, [] if whole else nothing]}
+    role = {"Properties": {"Policies": chosen if whole else [chosen]}}
+    template = {
+        "Conditions": {
+            "IsDev": {"Fn::Equals": [{"Ref": "AWS::StackName"}, f"{project.app_name}-dev"]},
+            "IsProd": {"Fn::Not": [{"Condition": "IsDev"}]},
+        },
+        "Resources": {"WebsocketMessageRole": role},
+    }
+    path = project.directory / ".chalice" / "resources.json"
+    path.write_text(json.dumps(template))
+    found = roles_of(project, declared)["websocket_message"]
+    assert (S3 in found.statements) is (condition == "IsDev")
 
 
 def test_a_role_that_nobody_creates_is_refused(load: Load) -> None:
