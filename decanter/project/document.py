@@ -9,6 +9,7 @@ from typing import Any
 
 from decanter.errors import ProjectError
 from decanter.project.files import writing
+from decanter.project.intrinsics import function_name
 from decanter.project.template_forms import mistakes
 
 
@@ -69,12 +70,8 @@ def merged(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
 
 def _over(value: Any, under: Any) -> Any:
     both = isinstance(value, dict) and isinstance(under, dict)
-    return merged(value, under) if both and not (_calls(value) or _calls(under)) else value
-
-
-def _calls(value: Mapping[str, Any]) -> bool:
-    """True if an object is a call of an intrinsic function."""
-    return len(value) == 1 and all(k == "Ref" or str(k).startswith("Fn::") for k in value)
+    calls = function_name(value) or function_name(under)
+    return merged(value, under) if both and not calls else value
 
 
 def parse_template(text: str) -> dict[str, Any]:

@@ -294,7 +294,7 @@ def matching(path: str, routes: Iterable[str]) -> str:
     def fits(route: str) -> bool:
         wanted = route.strip("/").split("/")
         pairs = zip(wanted, parts, strict=False)
-        return len(wanted) == len(parts) and all(a == b or a[:1] == "{" for a, b in pairs)
+        return len(wanted) == len(parts) and all(a == b or (b and a[:1] == "{") for a, b in pairs)
 
     return min(filter(fits, routes), key=lambda route: route.count("{"), default="")
 

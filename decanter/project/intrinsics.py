@@ -73,7 +73,7 @@ class Resolver:
             return [item for item in items if item is not NO_VALUE]
         if not isinstance(value, dict):
             return value
-        if (function := _function_name(value)) is not None:
+        if (function := function_name(value)) is not None:
             return self._call(self._functions, function, value[function], where)
         members = {key: self.resolve(item, f"{where}.{key}") for key, item in value.items()}
         return {key: item for key, item in members.items() if item is not NO_VALUE}
@@ -209,9 +209,9 @@ def as_text(value: object) -> str:
     raise TypeError(value)
 
 
-def _function_name(value: Mapping[str, Any]) -> str | None:
-    """Return the name of the intrinsic function that the object calls, or None."""
-    if len(value) != 1:
+def function_name(value: Any) -> str | None:
+    """Return the name of the intrinsic function that a value calls; None if it calls none."""
+    if not isinstance(value, Mapping) or len(value) != 1:
         return None
     (key,) = value
     return key if key == "Ref" or str(key).startswith("Fn::") else None

@@ -17,6 +17,7 @@ from decanter.errors import ProjectError
 from decanter.project.document import merged, read_template
 from decanter.project.intrinsics import NO_VALUE, Resolver, as_text
 from decanter.project.stack import WEBSOCKET_API, Stack, integration, logical_id
+from decanter.project.template_forms import dig
 
 if TYPE_CHECKING:
     from decanter.project.tables import Table
@@ -144,16 +145,16 @@ class Template:
     def environment(self, function: str) -> dict[str, str]:
         """Return the environment variables that the template sets for a function."""
         path = ("Environment", "Variables")
-        shared = self._resolve(_dig(self._globals, "Function", *path), "Globals.Function") or {}
+        shared = self._resolve(dig(self._globals, "Function", *path), "Globals.Function") or {}
         own = self._value(logical_id(function), "Properties", *path) or {}
         return {name: as_text(value) for name, value in (shared | own).items()}
 
     def variables(self) -> dict[str, str | None]:
         """Return all functions' environment variables. Unknown values are None."""
         path = ("Environment", "Variables")
-        found = {**(_dig(self._globals, "Function", *path) or {})}
+        found = {**(dig(self._globals, "Function", *path) or {})}
         for resource in self._resources.values():
-            found |= _dig(resource, "Properties", *path) or {}
+            found |= dig(resource, "Properties", *path) or {}
         return {name: self._text(name, value) for name, value in found.items()}
 
     def role(self, function: str) -> str | None:
@@ -162,7 +163,7 @@ class Template:
         Raises:
             ProjectError: the role is not an `Fn::GetAtt`, but for example a fixed ARN.
         """
-        role = _dig(self._resources, logical_id(function), "Properties", "Role")
+        role = dig(self._resources, logical_id(function), "Properties", "Role")
         if role is None:
             return None
         named = role.get("Fn::GetAtt") if isinstance(role, dict) else None
@@ -181,7 +182,7 @@ class Template:
         The document is None if the template does not contain it, or if a value in it is not known
         on this machine.
         """
-        own = _dig(self._resources, role, "Properties") or {}
+        own = dig(self._resources, role, "Properties") or {}
         for arn in own.get("ManagedPolicyArns", ()):
             yield str(arn), None
         attached = [
@@ -220,11 +221,11 @@ class Template:
         Properties of an event without `Queue` change the mapping that Chalice creates.
         """
         resource = logical_id(function)
-        for name, event in (_dig(self._resources, resource, "Properties", "Events") or {}).items():
+        for name, event in (dig(self._resources, resource, "Properties", "Events") or {}).items():
             if event.get("Type", "SQS") == "SQS":
                 yield self.resolved(event.get("Properties"), f"{resource}.Events.{name}") or {}
         for name in self._of_type(MAPPING):
-            named = json.dumps(_dig(self._resources, name, "Properties", "FunctionName"))
+            named = json.dumps(dig(self._resources, name, "Properties", "FunctionName"))
             if re.search(rf"\b{resource}\b", named):
                 given = {**self._resources[name]["Properties"], "FunctionName": None}
                 resolved = self.resolved(given, f"Resources.{name}.Properties") or {}
@@ -286,7 +287,7 @@ class Template:
 
     def _authorizer(self, name: str) -> str | None:
         kind = as_text(self._value(name, "Properties", "AuthorizationType") or "NONE")
-        identity = _dig(self._resources, name, "Properties", "AuthorizerId", "Ref")
+        identity = dig(self._resources, name, "Properties", "AuthorizerId", "Ref")
         return None if kind == "NONE" else identity or kind
 
     def _function(self, name: str, target: str) -> str:
@@ -337,7 +338,7 @@ class Template:
 
     def _value(self, name: str, *path: str) -> Any:
         return self._resolve(
-            _dig(self._resources, name, *path), ".".join(("Resources", name, *path))
+            dig(self._resources, name, *path), ".".join(("Resources", name, *path))
         )
 
     def _text(self, name: str, value: Any) -> str | None:
@@ -374,12 +375,6 @@ def own_templates(project: Path) -> list[Path]:
 def is_attached(policy: Mapping[str, Any], role: str) -> bool:
     """True if the properties of a policy attach it to this role of the template."""
     return {"Ref": role} in (policy.get("RoleName"), *(policy.get("Roles") or ()))
-
-
-def _dig(value: Any, *path: str) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _only(keys: Sequence[str], members: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from decanter.project.intrinsics import function_name
+
 TABLE = "AWS::DynamoDB::Table"
 ROLE = "AWS::IAM::Role"
 
@@ -55,31 +57,26 @@ def _in_resource(resource: Mapping[str, Any], place: str) -> Iterator[str]:
         return
     kind = resource.get("Type", "")
     for kinds, path, form in _FORMS:
-        value = _dig(properties, path)
+        value = dig(properties, *path)
         if kind in kinds and value is not None and not _has_form(value, form):
             yield f"{place}.{'.'.join(path)} must be {form}"
     if kind in FUNCTIONS:
-        variables = _dig(properties, ("Environment", "Variables"))
+        variables = dig(properties, "Environment", "Variables")
         for name, value in variables.items() if isinstance(variables, dict) else ():
-            if isinstance(value, list) or (isinstance(value, dict) and not _is_function(value)):
+            if isinstance(value, list) or (isinstance(value, dict) and not function_name(value)):
                 yield f"{place}.Environment.Variables.{name} must be text or a function such as Ref"
 
 
 def _has_form(value: Any, form: str) -> bool:
-    if _is_function(value):
+    if function_name(value):  # its value may have any form
         return True
     if form == OBJECT:
         return isinstance(value, dict)
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
-def _is_function(value: Any) -> bool:
-    """True for a call of an intrinsic function, whose value may have any form."""
-    name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else ""
-    return name == "Ref" or str(name).startswith("Fn::")
-
-
-def _dig(value: Any, path: tuple[str, ...]) -> Any:
+def dig(value: Any, *path: str) -> Any:
+    """Return a member of nested objects; None if there is none."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value

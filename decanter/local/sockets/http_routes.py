@@ -12,6 +12,7 @@ from decanter.gateway.responses import MALFORMED, TIMED_OUT, Response
 from decanter.gateway.results import Failure, Outcome, Returned, is_proxy_result
 from decanter.local.functions.functions import Functions
 from decanter.local.sockets.http import Request
+from decanter.project.grants import matching
 
 # A response of the app must not set these headers. Only the gateway sets them.
 FRAMING = {"connection", "content-length", "transfer-encoding"}
@@ -32,18 +33,7 @@ async def answer(
 
 def has_route(api: Api, path: str) -> bool:
     """Return True if the app has an HTTP route, with any method, for a path with the stage."""
-    parts = _parts(_within(api.http_stage, path))
-    return any(
-        len(parts) == len(wanted := _parts(route))
-        and all(
-            name == part or name.startswith("{") for name, part in zip(wanted, parts, strict=True)
-        )
-        for route in api.http_routes
-    )
-
-
-def _parts(path: str) -> list[str]:
-    return path.rstrip("/").split("/")
+    return bool(matching(_within(api.http_stage, path), api.http_routes))
 
 
 def _within(stage: str, target: str) -> str:

@@ -189,6 +189,10 @@ def test_a_path_leads_to_its_http_route(path: str, route: str) -> None:
     assert matching(path, ["/", "/scores/{name}", "/scores/top"]) == route
 
 
+def test_a_parameter_of_an_http_route_is_not_empty() -> None:
+    assert matching("/", ["/{name}"]) == ""
+
+
 def test_a_policy_file_has_the_literal_name_of_a_table(tmp_path: Path) -> None:
     config = json.loads(json.dumps(CONFIG))
     own = {"iam_policy_file": "policy-dev-websocket_message.json"}
