@@ -238,8 +238,8 @@ class Conversation:
 
         Return 0 if this side closed the connection, or the server closed it normally, otherwise 1.
         """
-        threading.Thread(target=self._send_lines, daemon=True).start()
         try:
+            threading.Thread(target=self._send_lines, daemon=True).start()
             while True:
                 frame = self._connection.recv()
                 self._screen.frame(frame if isinstance(frame, str) else f"0x{frame.hex()}")
@@ -327,7 +327,7 @@ def run(args: argparse.Namespace) -> int:
         return fail(f"{where} refused the connection: {refusal(exc.response)}")
     except (InvalidHandshake, *PROXY_ERRORS, OSError) as exc:
         return fail(f"cannot connect to {where}: {reason(exc)}{remedy(exc, where)}")
-    with connection:
+    with contextlib.closing(connection):  # normally (1000), also after Ctrl-C
         return converse(connection, args.url, args.wait, is_local=loopback)
 
 

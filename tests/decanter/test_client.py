@@ -4,13 +4,13 @@ import argparse
 import contextlib
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
-from threading import Thread
 
 import pytest
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Response
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
 from decanter.cli import main
@@ -148,7 +148,7 @@ class TestErrors:
 
         with socket.create_server(("127.0.0.1", 0)) as listener:
             url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-            thread = Thread(target=greet)
+            thread = threading.Thread(target=greet)
             thread.start()
             assert main(["client", url]) == 1
             thread.join()
@@ -320,6 +320,26 @@ class TestTerminal:
         assert terminal.rest() in ("\r\n", "^C\r\n")
         assert terminal.process.wait(PATIENCE_SECONDS) == 0
         assert terminal.peer.closed.get(timeout=PATIENCE_SECONDS)[0] == 1000
+
+    def test_closes_normally_before_the_first_prompt(self) -> None:
+        """A gateway that is slow to answer for its routes keeps the prompt from being shown."""
+        asked, answering = threading.Event(), threading.Event()
+        peer = Peer(echo)
+        opening = peer.opening
+
+        def slowly(connection: ServerConnection, request: Request) -> Response | None:
+            if request.path == "/_gateway/info":
+                asked.set()
+                answering.wait(PATIENCE_SECONDS)
+            return opening(connection, request)
+
+        peer.opening = slowly  # type: ignore[method-assign]
+        with peer.running(), (terminal := PseudoTerminal(peer)).open():
+            assert asked.wait(PATIENCE_SECONDS)
+            terminal.type("\x03")
+            assert terminal.process.wait(PATIENCE_SECONDS) == 130
+            answering.set()
+            assert peer.closed.get(timeout=PATIENCE_SECONDS)[0] == 1000
 
     def test_clears_the_prompt_when_the_server_closes(self, terminal: PseudoTerminal) -> None:
         terminal.connection().close(1001, "Going away")
