@@ -22,6 +22,8 @@ def untraced(function: Callable[P, T]) -> Callable[P, T]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         tracer = sys.gettrace()
+        if tracer is None:  # `settrace` fails if two threads call it at the same time
+            return function(*args, **kwargs)
         sys.settrace(None)
         try:
             return function(*args, **kwargs)

@@ -26,6 +26,10 @@ def verify(*arguments: str) -> int:
     return main(["verify", "--timeout", "5", *arguments])
 
 
+SHORT = "0.5"
+"""The seconds that `verify` waits for a server that does not answer."""
+
+
 @pytest.fixture(name="echo", scope="module")
 def _echo() -> Iterator[str]:
     """An echo server, made with the `websockets` library."""
@@ -37,7 +41,7 @@ def _echo() -> Iterator[str]:
 
 @pytest.fixture(name="checked", scope="module")
 def _checked(echo: str) -> Done:
-    return run("verify", "--timeout", "0.3", "--url", echo, "--format", "json")
+    return run("verify", "--timeout", SHORT, "--url", echo, "--format", "json")
 
 
 def test_an_echo_server_fails_only_the_expected_rules(checked: Done) -> None:
@@ -46,8 +50,8 @@ def test_an_echo_server_fails_only_the_expected_rules(checked: Done) -> None:
     report = json.loads(checked.out)
     seen = {rule["title"]: rule["seen"] for rule in report["rules"] if rule["failed"]}
     assert seen["an unknown stage"] == "HTTP 101"
-    assert seen["a binary frame"] == "still open after 0.3 s"
-    assert seen["a frame above 32 KB"] == "still open after 0.3 s"
+    assert seen["a binary frame"] == "still open after 0.5 s"
+    assert seen["a frame above 32 KB"] == "still open after 0.5 s"
     doubtful = [it for it in report["rules"] if not (it["holds"] or it["failed"])]
     compression = {it["title"]: it["seen"] for it in doubtful}["compression"]
     assert compression.startswith("extensions permessage-deflate")
@@ -59,7 +63,7 @@ def test_an_echo_server_fails_only_the_expected_rules(checked: Done) -> None:
 
 def test_each_rule_is_printed_during_its_check(echo: str, checked: Done) -> None:
     """With another format, the lines are on standard error, so the report can go into a file."""
-    text = run("verify", "--timeout", "0.3", "--url", echo)
+    text = run("verify", "--timeout", SHORT, "--url", echo)
     assert text.status == 1
     lines_on_stderr = checked.err.splitlines()
     lines = text.out.splitlines()
@@ -108,10 +112,10 @@ def test_an_interrupted_run_ends_quietly(echo: str) -> None:
 
 
 def test_the_report_can_be_markdown(echo: str, capsys: Captured) -> None:
-    main(["verify", "--timeout", "0.1", "--url", f"{echo}?token=secret", "--format", "markdown"])
+    main(["verify", "--timeout", SHORT, "--url", f"{echo}?token=secret", "--format", "markdown"])
     captured = capsys.readouterr()
     assert "| Rule | Behaviour | Expected | Seen | Verdict |\n| --- |" in captured.out
-    assert "| 24 | a binary frame | close 1003 | still open after 0.1 s | FAIL |" in captured.out
+    assert "| 24 | a binary frame | close 1003 | still open after 0.5 s | FAIL |" in captured.out
     assert "secret" not in captured.out + captured.err
 
 
@@ -183,7 +187,7 @@ def test_a_token_is_given_where_the_app_takes_it_and_never_printed(
         return 101 if given else 401
 
     with websocket_server(accept=accept) as url:
-        main(["verify", url, "--timeout", "0.1", "--token", "s3cret"])
+        main(["verify", url, "--timeout", SHORT, "--token", "s3cret"])
     captured = capsys.readouterr()
     word = {"authorization": "header", "token=": "query"}.get(place, "subprotocol")
     assert f"      token: accepted in the {word}" in captured.out
