@@ -327,7 +327,7 @@ def run(args: argparse.Namespace) -> int:
         return fail(f"{where} refused the connection: {refusal(exc.response)}")
     except (InvalidHandshake, *PROXY_ERRORS, OSError) as exc:
         return fail(f"cannot connect to {where}: {reason(exc)}{remedy(exc, where)}")
-    with contextlib.closing(connection):  # normally (1000), also after Ctrl-C
+    with contextlib.closing(connection):  # with 1000, even after Ctrl-C
         return converse(connection, args.url, args.wait, is_local=loopback)
 
 

@@ -19,6 +19,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,6 +32,9 @@ NO_FLAG = (
     "app.py does not enable Chalice's WebSockets, and cannot be deployed: add the line "
     'app.experimental_feature_flags.update(["WEBSOCKETS"]) after the line that creates the app.'
 )
+
+Modules = dict[int, ModuleType]
+"""The modules of a project, by the id of the module."""
 
 Variables = Mapping[str, Mapping[str, "str | None"]]
 """Variables of each function. A value that is not known is None."""
@@ -177,18 +181,19 @@ def declaration(
     Raises:
         LoadError: a declaration is invalid, or a function of the app cannot work.
     """
-    lines = parentheses.missing_parentheses(own := own_modules(module).values())
-    for text in (*lines, *mistakes.refusals(*handlers.called(app), own)):
+    own = own_modules(module)
+    lines = parentheses.missing_parentheses(own.values())
+    for text in (*lines, *mistakes.refusals(*handlers.called(app), own.values())):
         raise LoadError("declaration_error", text)
-    declared = declarations(module)
+    declared = declarations(module, own)
     rights = rights_of(app)
-    unused = mistakes.unused_routes(own)
+    unused = mistakes.unused_routes(own.values())
     faults = handlers.faults(app, module)
     faults += [handlers.Fault(each.text, certain=False) for each in unused]
     if is_alone:
         groups = [rights, *(each.get("uses", {}) for each in declared)]
         texts = mistakes.unused_rights(framework_rights(), groups, unused)
-        faults += [*map(handlers.Fault, texts), *invalid_settings(module, variables or {})]
+        faults += [*map(handlers.Fault, texts), *invalid_settings(module, own, variables or {})]
     return {
         "ok": True,
         "app_name": app.app_name,
@@ -231,7 +236,7 @@ def framework_rights() -> Any:
         return None
 
 
-def invalid_settings(module: ModuleType, variables: Variables) -> Iterator[Any]:
+def invalid_settings(module: ModuleType, own: Modules, variables: Variables) -> Iterator[Any]:
     """Yield a fault for each WebSocket function whose hooks refuse the values of its variables.
 
     The process of one function in `decanter local` checks only the variables of that function.
@@ -241,7 +246,7 @@ def invalid_settings(module: ModuleType, variables: Variables) -> Iterator[Any]:
         if process and not process.endswith(f"-{function}"):
             continue
         with reads.changed(variables.get(function, {})):
-            found = [each.get("invalid_settings", {}) for each in declarations(module)]
+            found = [each.get("invalid_settings", {}) for each in declarations(module, own)]
         if texts := [text for each in found for text in each.get(function, ())]:
             yield handlers.Fault(f"the variables of {function} are invalid: {'; '.join(texts)}")
 
@@ -275,15 +280,17 @@ def lacks_flag(app: Any) -> bool:
     return bool(app.websocket_handlers) and "WEBSOCKETS" not in app.experimental_feature_flags
 
 
-def declarations(module: ModuleType) -> list[dict[str, Any]]:
+def declarations(module: ModuleType, own: Modules) -> list[dict[str, Any]]:
     """Return the results of `__decanter__()` of the app's objects, without duplicates.
+
+    `own` are the project's modules.
 
     Raises:
         LoadError: `__decanter__()` raises an exception, for example for a table that DynamoDB
             would refuse.
     """
     seen: list[dict[str, Any]] = []
-    for declare in (*declaring(vars(module), set()), *declared_models(module)):
+    for declare in (*declaring(vars(module), set()), *declared_models(own)):
         try:
             said = declare()
         except Exception as error:
@@ -317,7 +324,7 @@ def is_of_chalicelib(value: object) -> bool:
     return isinstance(value, ModuleType) and value.__name__.partition(".")[0] == "chalicelib"
 
 
-def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
+def declared_models(own: Modules) -> Iterator[Callable[[], Any]]:
     """Yield the `__decanter__` of each model that a module of the project defines or names.
 
     The framework's list has all models of the process, even those of tests and other apps. If
@@ -325,7 +332,6 @@ def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     reloaded module creates its models again.
     """
     store = sys.modules.get("decanter.runtime.store.tables")
-    own = own_modules(module)
     named = {id(value) for each in own.values() for value in [*vars(each).values()]}
     found = {}
     for model, home in getattr(store, "declared", ()):
@@ -334,7 +340,7 @@ def declared_models(module: ModuleType) -> Iterator[Callable[[], Any]]:
     yield from found.values()
 
 
-def own_modules(module: ModuleType) -> dict[int, ModuleType]:
+def own_modules(module: ModuleType) -> Modules:
     """Return the imported modules of the app's project by id; without a project, only `module`."""
     root = Path(getattr(module, "__file__", None) or "").parent
     if not (root / ".chalice" / "config.json").is_file():
@@ -342,22 +348,25 @@ def own_modules(module: ModuleType) -> dict[int, ModuleType]:
     modules = [*sys.modules.values()]
     # Do not read attributes, because a module may import others when an attribute is read.
     files = ((each, getattr(each, "__dict__", {}).get("__file__")) for each in modules)
-    own = [it for it, file in files if isinstance(file, str) and is_in_project(file, root)]
+    is_own = cache(is_own_folder)  # a framework in `vendor/` has many files in a few folders
+    own = [it for it, file in files if isinstance(file, str) and is_in_project(file, root, is_own)]
     return {id(each): each for each in (module, *own)}
 
 
-def is_in_project(file: str, root: Path) -> bool:
+def is_in_project(file: str, root: Path, is_own: Callable[[str, Path], bool] | None = None) -> bool:
     """True for a file of the project. False for tests, installed packages and nested projects."""
     # Few of a thousand modules are in the project, and creating a Path for each is slow.
     if not file.startswith(f"{root}{os.sep}"):
         return False
-    *folders, name = Path(file).relative_to(root).parts
-    return not (
-        {"site-packages", "dist-packages", "tests"} & {*folders}
-        or name.startswith(("conftest.", "test_"))
-        or any(
-            (root.joinpath(*folders[: n + 1]) / ".chalice").is_dir() for n in range(len(folders))
-        )
+    folder, _, name = file.rpartition(os.sep)
+    return not name.startswith(("conftest.", "test_")) and (is_own or is_own_folder)(folder, root)
+
+
+def is_own_folder(folder: str, root: Path) -> bool:
+    """True for a folder of the project that has no tests and no installed or nested project."""
+    names = Path(folder).relative_to(root).parts
+    return not {"site-packages", "dist-packages", "tests"} & {*names} and not any(
+        root.joinpath(*names[: n + 1], ".chalice").is_dir() for n in range(len(names))
     )
 
 

@@ -114,7 +114,8 @@ class Functions:
         kill(ready.pop(name)[1] for name in ready.keys() - wanted)
         for name in self._pools.keys() - wanted:
             self._pools[name].retire()
-        for name, (function, worker) in ready.items():
+        for name, (first, worker) in ready.items():
+            function = with_names(first, declared, is_declared=True)
             new = Pool(function, self._scaling, self._start)
             self._pools.setdefault(name, new).adopt(worker, function)
         self._handlers = {name: each.handler for name, each in declared.lambdas.items()}
@@ -239,11 +240,16 @@ def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callab
     def made(name: str) -> Function:
         function, found = make(name), declared.lambdas.get(name)
         module = found.handler.rpartition(".")[0] if found else "app"
-        launch = function.launch
-        environment = {**launch.environment, **launch.names(declared)}
-        return replace(function, launch=replace(launch, module=module, environment=environment))
+        return with_names(function, declared, module=module)
 
     return made
+
+
+def with_names(function: Function, declared: Declaration, **changes: Any) -> Function:
+    """Return the function with the variables that `Launch.names` returns, and other changes."""
+    launch = function.launch
+    environment = {**launch.environment, **launch.names(declared)}
+    return replace(function, launch=replace(launch, environment=environment, **changes))
 
 
 def with_all_warnings(declared: Declaration, workers: Iterable[Worker]) -> Declaration:

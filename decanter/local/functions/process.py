@@ -56,6 +56,7 @@ class Launch:
         stage: the stage whose variables are in the environment. Error texts name it.
         names: returns the variables with the names of the declared tables and the URLs of queues.
             An `environment` that is created before the app is imported does not have them.
+        is_declared: True if the app's declarations are known, so the processes need not send them.
     """
 
     project: Path
@@ -70,6 +71,7 @@ class Launch:
     module: str = "app"
     stage: str = "dev"
     names: Callable[[Declaration], Mapping[str, str]] = lambda _: {}
+    is_declared: bool = False
 
     def script(self, descriptor: int) -> list[str]:
         """Return the command that runs `worker.py`. The descriptor is the socket to the gateway."""
@@ -229,7 +231,8 @@ class Worker:
         seconds = launch.init_seconds
         try:
             async with asyncio.timeout(seconds):  # Python 3.11's wait_for may swallow Ctrl-C
-                load = {"module": launch.module, "has_keys": launch.has_keys}
+                load = {"module": launch.module, "declare": not launch.is_declared}
+                load["has_keys"] = launch.has_keys
                 message = await self._ask({"type": "load", **load})
         except TimeoutError:
             raise ProjectError(f"importing app.py did not end within {seconds:g} s") from None
@@ -237,7 +240,7 @@ class Worker:
             raise ProjectError(f"the process that imports app.py ended ({gone})") from None
         if message["type"] == "failed":
             raise import_failure(message["declaration"], launch.stage)
-        if message["declaration"]:  # only app.py declares
+        if message["declaration"]:
             self.declared = Declaration.from_json(message["declaration"])
             names = {**launch.names(self.declared)}
             if not names.items() <= launch.environment.items():

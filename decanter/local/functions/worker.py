@@ -2,8 +2,8 @@
 
 This file is run by path, `python -P worker.py PROJECT --fd N`, where N is a socket to the gateway.
 Each message is a four-byte length and a JSON object. The worker answers `load` with the app's
-declarations or a failure, and each `invoke` with one `result` or `error`. The worker also sends
-each line that the app prints.
+declarations, if the gateway wants them, or a failure, and each `invoke` with one `result` or
+`error`. The worker also sends each line that the app prints.
 
 With `--forks`, the process is a fork server (see `forkserver.py`). Each child of the fork server
 continues in `main` like a spawned worker.
@@ -327,7 +327,7 @@ def work(arguments: argparse.Namespace, descriptor: int, inside: Any, outgoing: 
     try:
         if asked["module"] == "app":
             module, app = inside.load(project)
-            declared = inside.declaration(module, app)
+            declared = inside.declaration(module, app) if asked["declare"] else None
         else:  # the module of a Blueprint; if its import fails, each event fails, like on Lambda
             with suppress(Exception):
                 importlib.import_module(asked["module"])
