@@ -253,7 +253,7 @@ SHARED = settings(
 )
 
 
-@settings(SHARED, max_examples=3)
+@settings(SHARED, max_examples=2)
 @given(source=apps(), analysed=st.booleans())
 def test_both_allow_the_same(compare: Compare, source: str, analysed: bool) -> None:
     compare(source, analysed)

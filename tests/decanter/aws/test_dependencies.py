@@ -12,6 +12,7 @@ from decanter.aws.cache import Cache
 from decanter.aws.dependencies import Runtime
 from decanter.errors import ProjectError
 from decanter.project.config import Project
+from tests.support.marks import THOROUGH
 from tests.support.projects import CONFIG, write_project
 
 
@@ -284,7 +285,7 @@ backend-path = ["."]
 """
 
 
-@pytest.mark.parametrize("line", ["-e shared/lib", "shared/lib"])
+@pytest.mark.parametrize("line", ["-e shared/lib", pytest.param("shared/lib", marks=THOROUGH)])
 def test_a_package_in_a_folder_is_installed_again_if_its_code_changes(
     line: str, project: Project
 ) -> None:

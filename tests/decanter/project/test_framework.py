@@ -17,6 +17,7 @@ from decanter.project.framework import (
 from decanter.testing import WebSocketClient
 from tests.field_cases.apps import framework_project, imported, run
 from tests.support.apps import FRAMEWORK
+from tests.support.marks import THOROUGH
 from tests.support.projects import ROOT, clean_environment
 
 HERE = Framework(INSTALLED)
@@ -133,7 +134,10 @@ def _stale(tmp_path: Path) -> Path:
 REFUSED = "0.1.9 in {}, which differs from"
 
 
-@pytest.mark.parametrize("command", ["local --port 0", "package", "template", "template --check"])
+@pytest.mark.parametrize(
+    "command",
+    ["local --port 0", "package", "template", pytest.param("template --check", marks=THOROUGH)],
+)
 def test_commands_refuse_the_older_copy_that_the_app_finds_first(stale: Path, command: str) -> None:
     """vendor/ comes before an editable install; both errors name the one that is imported."""
     words = [*command.split(), "--project-dir", str(stale)]

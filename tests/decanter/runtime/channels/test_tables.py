@@ -388,7 +388,7 @@ def overlapping(tables: Tables, seed: int) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "seeds", [range(20), pytest.param(range(20, 10_020), marks=[pytest.mark.thorough])]
+    "seeds", [range(8), pytest.param(range(8, 10_008), marks=[pytest.mark.thorough])]
 )
 @pytest.mark.timeout(3600)
 def test_handlers_may_run_in_any_order(tables: Tables, seeds: range) -> None:

@@ -15,6 +15,7 @@ from decanter.runtime.recipients import Removed
 from tests.support.events import CONNECTED_AT, disconnect_event, message_event
 from tests.support.fakes import GONE, FakeClock, FakeConnections, FakeTransport
 from tests.support.fixtures import LogLines
+from tests.support.marks import THOROUGH
 
 HERE = "Sender0000DoECA="
 WAYS = ("broadcast", "send one", "send all", "sweep")
@@ -108,7 +109,7 @@ def test_hooks_run_once_however_a_connection_is_found_gone(way: str, log_lines: 
     assert "disconnect_hook_failed" not in {line["event"] for line in log_lines()}
 
 
-@pytest.mark.parametrize("by_router", [False, True])
+@pytest.mark.parametrize("by_router", [False, pytest.param(True, marks=THOROUGH)])
 @pytest.mark.parametrize("way", ["broadcast", "sweep"])
 def test_hooks_run_for_a_thousand_gone_connections(way: str, *, by_router: bool) -> None:
     service = Service(1000, hook_seconds=0.005)

@@ -13,6 +13,7 @@ from decanter.runtime.transports import Delivery
 from decanter.runtime.transports.base import Method, Recipients
 from decanter.runtime.transports.throttle import TokenBucket
 from tests.support.fakes import OK, FakeClock, FakeTransport
+from tests.support.marks import THOROUGH
 from tests.support.queues import QueueStage, ids
 
 RECIPIENTS = int(os.environ.get("QUEUE_RECIPIENTS", "20000"))
@@ -46,7 +47,7 @@ class Paced(FakeTransport):
             yield Delivery(recipient, OK)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("workers", [1, 2, pytest.param(4, marks=THOROUGH)])
 def test_the_workers_share_the_pace(workers: int) -> None:
     """Each message goes to the function that is free first; every run is a new process."""
     stage = QueueStage(
