@@ -8,7 +8,7 @@ Chalice gives them. Source: Chalice 1.34, `package.py`.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -99,7 +99,8 @@ class Template:
         self._stack = stack
         self._source = source
         self._resolver = Resolver(document, self._reference, self._attribute)
-        self._stack = replace(stack, api_stage=self._stage_name(WEBSOCKET_STAGE, stack.api_stage))
+        stage = self._given(WEBSOCKET_STAGE, "StageName")
+        self._stack = replace(stack, api_stage=stage or stack.api_stage)
 
     @classmethod
     def read(cls, paths: Sequence[Path], stack: Stack) -> Self:
@@ -122,7 +123,7 @@ class Template:
 
     def http_stage(self, configured: str) -> str:
         """Return the stage of the HTTP routes in the template; by default, the configured stage."""
-        return self._stage_name("RestAPI", configured)
+        return self._given("RestAPI", "StageName") or configured
 
     def tables(self) -> "list[Table]":
         """Return the DynamoDB tables, in the order of the template."""
@@ -139,15 +140,15 @@ class Template:
 
     def selection_expression(self) -> str | None:
         """Return the route selection expression that the template sets on the API, if any."""
-        expression = self._value(WEBSOCKET_API, "Properties", "RouteSelectionExpression")
-        return None if expression is None else as_text(expression)
+        return self._given(WEBSOCKET_API, "RouteSelectionExpression")
 
     def environment(self, function: str) -> dict[str, str]:
         """Return the environment variables that the template sets for a function."""
         path = ("Environment", "Variables")
         shared = self._resolve(dig(self._globals, "Function", *path), "Globals.Function") or {}
         own = self._value(logical_id(function), "Properties", *path) or {}
-        return {name: as_text(value) for name, value in (shared | own).items()}
+        name, key = logical_id(function), "Environment.Variables."
+        return {each: self._as_text(it, name, key + each) for each, it in (shared | own).items()}
 
     def variables(self) -> dict[str, str | None]:
         """Return all functions' environment variables. Unknown values are None."""
@@ -237,15 +238,10 @@ class Template:
         return str(self.resolved({"Fn::Sub": text}, text) or text) if "${" in text else text
 
     def _queue_name(self, name: str) -> str:
-        given = self._value(name, "Properties", "QueueName")
-        if given is not None:
-            return as_text(given)
-        fifo = self._value(name, "Properties", "FifoQueue")
-        return f"{self._stack.name}-{name}{'.fifo' if str(fifo).lower() == 'true' else ''}"
-
-    def _stage_name(self, name: str, configured: str) -> str:
-        stage = self._value(name, "Properties", "StageName")
-        return configured if stage is None else as_text(stage)
+        if (given := self._given(name, "QueueName")) is not None:
+            return given
+        is_fifo = str(self._value(name, "Properties", "FifoQueue")).lower() == "true"
+        return f"{self._stack.name}-{name}{'.fifo' if is_fifo else ''}"
 
     def _of_type(self, kind: str) -> Iterator[str]:
         """Yield the logical ids of resources of a type, without those whose condition is false."""
@@ -276,17 +272,17 @@ class Template:
     def _route(self, name: str, *, route_response: bool) -> Route:
         own = self._properties(name, ("RouteKey", "OperationName", "Target"))
         properties = {**CHALICE_ROUTES.get(name, {}), **own}
-        operation_name = properties.get("OperationName")
+        texts = {key: self._as_text(value, name, key) for key, value in properties.items()}
         return Route(
-            route_key=as_text(self._required(name, properties, "RouteKey")),
-            operation_name=None if operation_name is None else as_text(operation_name),
-            function=self._function(name, as_text(self._required(name, properties, "Target"))),
+            route_key=self._required(name, texts, "RouteKey"),
+            operation_name=texts.get("OperationName"),
+            function=self._function(name, self._required(name, texts, "Target")),
             route_response=route_response,
             authorizer=self._authorizer(name),
         )
 
     def _authorizer(self, name: str) -> str | None:
-        kind = as_text(self._value(name, "Properties", "AuthorizationType") or "NONE")
+        kind = self._given(name, "AuthorizationType") or "NONE"
         identity = dig(self._resources, name, "Properties", "AuthorizerId", "Ref")
         return None if kind == "NONE" else identity or kind
 
@@ -308,8 +304,7 @@ class Template:
         """Return the value of Ref for a name that is not a parameter."""
         kind = self._resources.get(name, {}).get("Type", "")
         if kind == TABLE:
-            table_name = self._value(name, "Properties", "TableName")
-            return f"{self._stack.name}-{name}" if table_name is None else as_text(table_name)
+            return self._given(name, "TableName") or f"{self._stack.name}-{name}"
         if kind == QUEUE:
             return self._stack.queue_url(self._queue_name(name))
         return name if kind == ROUTE else self._stack.references().get(name)
@@ -337,15 +332,25 @@ class Template:
         return {key: value for key, value in values.items() if value is not None}
 
     def _value(self, name: str, *path: str) -> Any:
-        return self._resolve(
-            dig(self._resources, name, *path), ".".join(("Resources", name, *path))
-        )
+        place = ".".join(("Resources", name, *path))
+        return self._resolve(dig(self._resources, name, *path), place)
+
+    def _given(self, name: str, key: str) -> str | None:
+        """Return a property that must be text; None if the template does not set it."""
+        value = self._value(name, "Properties", key)
+        return None if value is None else self._as_text(value, name, key)
+
+    def _as_text(self, value: Any, name: str, key: str) -> str:
+        try:
+            return as_text(value)
+        except TypeError:
+            place = f"{self._source}: Resources.{name}.Properties.{key}"
+            raise ProjectError(f"{place} must be text, not {value!r}") from None
 
     def _text(self, name: str, value: Any) -> str | None:
-        try:
+        with suppress(ProjectError, TypeError):
             return as_text(self._resolve(value, name))
-        except (ProjectError, TypeError):
-            return None
+        return None
 
     def _resolve(self, value: Any, where: str) -> Any:
         with self._named():

@@ -373,4 +373,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:  # the parent has ended, and nobody reads the reports
+        os._exit(0)

@@ -179,6 +179,35 @@ class TestRoutes:
         (found,) = template({"WebsocketConnectRoute": {"Properties": properties}}).routes()
         assert found.authorizer == authorizer
 
+    @pytest.mark.parametrize("value", [[], {"Fn::If": ["Never", "a", ["b"]]}])
+    @pytest.mark.parametrize(
+        ("name", "kind", "key"),
+        [
+            ("R", "AWS::ApiGatewayV2::Route", "OperationName"),
+            ("R", "AWS::ApiGatewayV2::Route", "RouteKey"),
+            ("R", "AWS::ApiGatewayV2::Route", "AuthorizationType"),
+            ("WebsocketAPI", "AWS::ApiGatewayV2::Api", "RouteSelectionExpression"),
+            ("WebsocketAPIStage", "AWS::ApiGatewayV2::Stage", "StageName"),
+            ("Q", "AWS::SQS::Queue", "QueueName"),
+            ("T", "AWS::DynamoDB::Table", "TableName"),
+        ],
+    )
+    def test_a_list_in_place_of_text_has_its_place(
+        self, name: str, kind: str, key: str, value: Any
+    ) -> None:
+        usual = {**KEY, "RouteKey": "x", "Target": MESSAGE}
+        resources = {name: {"Type": kind, "Properties": {**usual, key: value}}}
+
+        def read() -> object:
+            it = template(resources, Conditions={"Never": {"Fn::Equals": ["a", "b"]}})
+            return it.routes(), it.selection_expression(), [*it.queues()], it.tables()
+
+        with pytest.raises(ProjectError) as raised:
+            read()
+        wrong = value if isinstance(value, list) else ["b"]
+        place = f"t.json: Resources.{name}.Properties.{key}"
+        assert str(raised.value) == f"{place} must be text, not {wrong!r}"
+
     def test_a_route_without_a_key_is_an_error(self) -> None:
         resource = {"Type": "AWS::ApiGatewayV2::Route", "Properties": {"Target": MESSAGE}}
         with pytest.raises(ProjectError, match=r"Resources.R.Properties has no RouteKey"):

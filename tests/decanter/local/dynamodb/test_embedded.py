@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from decanter.errors import ServiceError
+from decanter.local.dynamodb import server
 from decanter.local.dynamodb.embedded import (
     EmbeddedDynamoDB,
     create_tables,
@@ -158,6 +159,17 @@ class TestProcess:
             parent.send_signal(number)
             parent.communicate(timeout=30)
         assert parent.returncode == -number
+
+    def test_ends_quietly_if_its_parent_ends_during_the_start(self) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-P", server.__file__, "us-east-1"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=writing, stderr=pipe) as process:
+            os.close(writing)
+            assert process.wait(30) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
 
     def test_survives_ctrl_c_in_the_terminal_until_its_parent_ends(self) -> None:
         """Ctrl-C signals the terminal's process group; the database is not a member."""
