@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from decanter.aws.references import dangling
+from decanter.errors import ProjectError
 from decanter.project.config import Project
 from decanter.project.declaration import Declaration
 from decanter.project.describe import Reports, Variables, describe, own_environment
@@ -25,12 +26,15 @@ def overrides(project: Project) -> Section:
     """Return the template that is merged over the generated template. It may be empty.
 
     Raises:
-        ProjectError: a file cannot be read.
+        ProjectError: a file cannot be read, or the overrides are in YAML.
     """
     root, path = _root_template(project), project.directory / OVERRIDES
     found = root if _needs_chalices(root) else {}
     if path.is_file():
-        found = merged(read_template(path), found)
+        return merged(read_template(path), found)
+    for other in (path.with_suffix(suffix) for suffix in (".yaml", ".yml")):
+        if other.is_file():
+            raise ProjectError(f"{other} is not read: write its content as JSON into {OVERRIDES}")
     return found
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from decanter.aws.overrides import described, overrides, variables, warn_of_root_template
 from decanter.aws.template import build
+from decanter.errors import ProjectError
 from decanter.project.config import Project
 from tests.support.declarations import declaration
 from tests.support.projects import table_resource, write_project
@@ -62,6 +63,18 @@ def test_overrides_are_merged_over_it(tmp_path: Path) -> None:
     own = {"Resources": {"Rows": {"DeletionPolicy": "Retain"}}}
     where = project(tmp_path, root, own)
     assert overrides(where)["Resources"]["Rows"] == {**ROWS, "DeletionPolicy": "Retain"}
+
+
+@pytest.mark.parametrize("name", ["overrides.yaml", "overrides.yml"])
+def test_overrides_in_yaml_are_refused_unless_they_are_also_in_json(
+    name: str, tmp_path: Path
+) -> None:
+    where = project(tmp_path, {})
+    (where.config_path.with_name(name)).write_text("Resources: {}\n")
+    with pytest.raises(ProjectError, match=rf"{name} is not read: write its content as JSON into"):
+        overrides(where)
+    where.config_path.with_name("overrides.json").write_text("{}")
+    assert overrides(where) == {}
 
 
 LATE = """\
