@@ -353,21 +353,23 @@ def own_modules(module: ModuleType) -> Modules:
     return {id(each): each for each in (module, *own)}
 
 
-def is_in_project(file: str, root: Path, is_own: Callable[[str, Path], bool] | None = None) -> bool:
-    """True for a file of the project. False for tests, installed packages and nested projects."""
-    # Few of a thousand modules are in the project, and creating a Path for each is slow.
-    if not file.startswith(f"{root}{os.sep}"):
-        return False
-    folder, _, name = file.rpartition(os.sep)
-    return not name.startswith(("conftest.", "test_")) and (is_own or is_own_folder)(folder, root)
-
-
 def is_own_folder(folder: str, root: Path) -> bool:
     """True for a folder of the project that has no tests and no installed or nested project."""
     names = Path(folder).relative_to(root).parts
     return not {"site-packages", "dist-packages", "tests"} & {*names} and not any(
         root.joinpath(*names[: n + 1], ".chalice").is_dir() for n in range(len(names))
     )
+
+
+def is_in_project(
+    file: str, root: Path, is_own: Callable[[str, Path], bool] = is_own_folder
+) -> bool:
+    """True for a file of the project. False for tests, installed packages and nested projects."""
+    # Few of a thousand modules are in the project, and creating a Path for each is slow.
+    if not file.startswith(f"{root}{os.sep}"):
+        return False
+    folder, _, name = file.rpartition(os.sep)
+    return not name.startswith(("conftest.", "test_")) and is_own(folder, root)
 
 
 def describe(project: Path, variables: Variables) -> dict[str, Any]:

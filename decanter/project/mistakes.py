@@ -137,8 +137,8 @@ def place(function: Any) -> str:
 def discarded_answers(function: Any) -> Iterator[str]:
     """Yield each call of a router's `handle` whose result the function does not use."""
     try:
-        known = inspect.getclosurevars(function := inspect.unwrap(function))
-        tree = tree_of(function)
+        wrapped = inspect.unwrap(function)
+        known, tree = inspect.getclosurevars(wrapped), tree_of(wrapped)
     except UNREADABLE:
         return
     names = {**known.globals, **known.nonlocals}

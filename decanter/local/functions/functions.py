@@ -246,10 +246,14 @@ def in_modules(make: Callable[[str], Function], declared: Declaration) -> Callab
 
 
 def with_names(function: Function, declared: Declaration, **changes: Any) -> Function:
-    """Return the function with the variables that `Launch.names` returns, and other changes."""
+    """Return the function with the variables that `Launch.names` returns, and other changes.
+
+    Its environment is complete, so its own `names` returns nothing more.
+    """
     launch = function.launch
     environment = {**launch.environment, **launch.names(declared)}
-    return replace(function, launch=replace(launch, environment=environment, **changes))
+    changed = replace(launch, environment=environment, names=lambda _: {}, **changes)
+    return replace(function, launch=changed)
 
 
 def with_all_warnings(declared: Declaration, workers: Iterable[Worker]) -> Declaration:

@@ -231,9 +231,8 @@ class Worker:
         seconds = launch.init_seconds
         try:
             async with asyncio.timeout(seconds):  # Python 3.11's wait_for may swallow Ctrl-C
-                load = {"module": launch.module, "declare": not launch.is_declared}
-                load["has_keys"] = launch.has_keys
-                message = await self._ask({"type": "load", **load})
+                wanted = {"module": launch.module, "declare": not launch.is_declared}
+                message = await self._ask({"type": "load", "has_keys": launch.has_keys, **wanted})
         except TimeoutError:
             raise ProjectError(f"importing app.py did not end within {seconds:g} s") from None
         except WorkerGoneError as gone:
